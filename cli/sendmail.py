@@ -67,9 +67,9 @@ def _check(options: Sequence[tuple[str, str]]) -> None:
 
 
 def _as_recipients(words: Sequence[str], *, reads: bool) -> Iterator[str]:
-    from email.utils import getaddresses
+    from confobjects.mail.addresses import split_addresses
 
-    given = [address or text for text in words for _, address in getaddresses([text])]
+    given = [address for text in words for address in split_addresses(text)]
     if not given and not reads:
         raise SendmailUsageError("nobody is named: give addresses, or -t to read them from the message")
     yield from (f"--to={address}" for address in given)

@@ -6,18 +6,18 @@ and Bcc nothing is left. Date and Message-ID are added if they are missing. The 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from email import message_from_string
 from email.headerregistry import Group
 from email.message import EmailMessage, Message
-from email.policy import default
 from email.utils import format_datetime, make_msgid
 from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError, NotAcceptedError, UsageError
+from confobjects.mail.addresses import split_addresses
 from confobjects.mail.envelope import make_envelope, with_ascii_domain
 from confobjects.mail.message import recipients_of
 from confobjects.mail.rendering import flatten_message
@@ -39,6 +39,9 @@ _REPLACED: Final = frozenset({b"from", b"sender", b"reply-to", b"return-path", b
 MOST_NAMED: Final = 50
 """Recipients of a text that learn of each other."""
 _UNDISCLOSED: Final = Group("undisclosed-recipients", ())
+
+MOST_IN_HEADERS: Final = 4 << 20
+"""Bytes of the headers of a message that name its recipients."""
 
 _CATEGORY: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LONGEST_CATEGORY: Final = 100
@@ -124,11 +127,20 @@ def make_text_message(to: Iterable[str], subject: str, body: str) -> EmailMessag
 
 
 def read_recipients(message: Message | bytes) -> tuple[str, ...]:
-    """Return the addresses in To, Cc and Bcc of a message."""
+    """Return the addresses in To, Cc and Bcc of a message; if it was resent, those of the Resent- headers.
+
+    Raises NotAcceptedError if these headers are too long.
+    """
     if isinstance(message, Message):
         return recipients_of(message)
-    header = b"".join(raw for _, raw in _split_header(with_crlf(message))[0])
-    return recipients_of(message_from_string(header.decode("utf-8", "surrogateescape"), policy=default))
+    fields, _ = _split_header(with_crlf(message))
+    prefix = b"resent-" if any(name == b"resent-to" for name, _ in fields) else b""
+    wanted = [prefix + name for name in (b"to", b"cc", b"bcc")]
+    texts = [raw.partition(b":")[2].replace(b"\r\n", b"") for name in wanted for one, raw in fields if one == name]
+    if sum(map(len, texts)) > MOST_IN_HEADERS:
+        raise NotAcceptedError(f"the recipients in the header have more than {MOST_IN_HEADERS} bytes")
+    found = (split_addresses(text.decode("utf-8", "backslashreplace")) for text in texts)
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(found)))
 
 
 def _as_bytes(message: Message | bytes, *, utf8: bool) -> WireText:

@@ -155,3 +155,13 @@ def test_a_subject_is_one_line(subject: str) -> None:
 def test_a_category_has_a_form(category: str) -> None:
     with pytest.raises(UsageError, match="category"):
         with_sender(b"x", ("a@x.test",), sender(), "own", category)
+
+
+def test_of_a_message_that_was_resent_the_new_recipients_count() -> None:
+    data = b"To: a@x.test\nResent-To: b@x.test\nResent-Cc: c@x.test,\n d@x.test\nResent-Bcc: e@x.test\n\n"
+    assert read_recipients(data) == ("b@x.test", "c@x.test", "d@x.test", "e@x.test")
+
+
+def test_a_header_with_too_many_recipients_is_not_read() -> None:
+    with pytest.raises(NotAcceptedError, match="header"):
+        read_recipients(b"To: " + b"a@x.test, " * 500_000 + b"\n\n")
