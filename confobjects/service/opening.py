@@ -17,7 +17,7 @@ from confobjects.service.ledger import Ledger, open_ledger
 from confobjects.service.places import KIND, SQLITE, find_default_file, find_ledger_url
 from confobjects.service.rules.settings import HOUR, MINUTE, SECOND, Settings
 from confobjects.startup import SealingKeys, file_of
-from confobjects.storage.own_files import give_to_owner, open_own, open_own_directory
+from confobjects.storage.own_files import account_name, give_to_owner, not_ours_error, open_own, open_own_directory
 from confobjects.syntaxes.base import UNLIMITED
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def open_ledger_of(
     sealer = None if _read_keys(keys) is None else _CurrentSealer(keys)
     if sealer is not None or unsealed:
         _make_room(service, variables)
+        if url.startswith(SQLITE):
+            _require_ours(url.removeprefix(SQLITE), file_of(service.storage_url))
     return open_ledger(url, sealer, unsealed=unsealed, patience=patience)
 
 
@@ -114,6 +116,24 @@ def _make_room(service: EffectiveObject, environment: Mapping[str, str]) -> None
                 _make_file(file, beside)
     except ConfobjectsError as error:
         raise _as_ledger_error(error) from None
+
+
+def _require_ours(file: str, configuration: str) -> None:
+    """Refuse a file that somebody else has put there, or that everybody may read: mails are written to it.
+
+    It belongs to the user of the process, or to the owner of its directory or of the configuration file, for whom root may act.
+    Raises LedgerError. The file is not opened: to close it would end SQLite's locks on it.
+    """
+    with suppress(OSError):  # what cannot be looked at cannot be opened
+        status = os.stat(file)
+        others = (os.path.dirname(file), configuration) if configuration else (os.path.dirname(file),)
+        if status.st_uid not in {os.geteuid(), *(os.stat(one).st_uid for one in others)}:
+            reason, remedy = f"it belongs to user {account_name('pwd', status.st_uid)}", ""
+        elif status.st_mode & 0o007:
+            reason, remedy = "all users have rights to it", f"chmod o-rwx {file}"
+        else:
+            return
+        raise _as_ledger_error(not_ours_error(file, reason, remedy))
 
 
 def _make_file(file: str, beside: str) -> None:

@@ -87,7 +87,7 @@ def with_sender(
     if isinstance(message, bytes) and len(message) > MOST_BYTES:
         raise NotAcceptedError(f"the mail has {len(message)} bytes, more than {MOST_BYTES}")
     try:
-        recipients = read_recipients(message) if to is None else tuple(to)
+        recipients = read_recipients(message) if to is None else tuple(dict.fromkeys(to))
         utf8 = make_envelope(sender.address, recipients).utf8
         content = _as_bytes(message, utf8=utf8)
         return Mail(_replace_headers(content, sender, utf8=utf8), sender.address, recipients, category, name)

@@ -299,6 +299,9 @@ def test_it_waits_for_a_configuration_that_is_not_there_yet(tmp_path: Path) -> N
         url = make_place(tmp_path, fake.port, sender="own")
         service.wait_for_start()
         wait_for(url, accepted(url))
+    with ServiceProcess(f"ldif:{tmp_path / 'nothing.ldif'}") as service:
+        service.err.until(lambda line: "log:" in line)
+        assert service.end() == 0
     with ServiceProcess(f"ldif:{tmp_path / 'nothing.ldif'}", "--timeout", "0") as service:
         assert service.process.wait(LONG) == 31
 

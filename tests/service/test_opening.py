@@ -145,6 +145,30 @@ def test_a_link_in_place_of_the_default_file_is_not_followed(tmp_path: Path) -> 
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.parametrize("stated", [None, "sqlite:mail.db"])
+def test_a_file_that_everybody_may_read_takes_no_mail(tmp_path: Path, stated: str | None) -> None:
+    url = make_place(tmp_path, ledger=stated)
+    open_it(url, unsealed=True).close()
+    file = tmp_path / (stated or "sqlite:config.ldif.ledger").removeprefix("sqlite:")
+    for mode in (0o604, 0o602):
+        file.chmod(mode)
+        with pytest.raises(LedgerError, match="chmod"):
+            open_it(url, unsealed=True)
+    file.chmod(0o640)
+    open_it(url, unsealed=True).close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_that_somebody_else_has_put_there_takes_no_mail(tmp_path: Path) -> None:
+    url = make_place(tmp_path, ledger="sqlite:mail.db")
+    (tmp_path / "mail.db").touch(0o600)
+    os.chown(tmp_path / "mail.db", 1234, 1234)
+    with pytest.raises(LedgerError, match="1234"):
+        open_it(url, unsealed=True)
+    os.chown(tmp_path, 1234, 1234)
+    open_it(url, unsealed=True).close()
+
+
 # -- seals -------------------------------------------------------------------------------------------------------------
 
 
