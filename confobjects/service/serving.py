@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, ExitStack
 from email.message import Message
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
+from confobjects.diagnostics import Diagnostic
 from confobjects.errors import LedgerError, UsageError
 from confobjects.service.current import CurrentSetting
 from confobjects.service.ledger import Ledger
@@ -91,6 +92,7 @@ class MailService:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._is_closed = False
+        self._process = 0
 
     # -- its life ----------------------------------------------------------------------------------------------------
 
@@ -103,6 +105,7 @@ class MailService:
             opened.enter_context(self._ledgers)
             self._ledgers.read()
             self._open = opened.pop_all()
+        self._process = os.getpid()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -126,8 +129,19 @@ class MailService:
         self._open.close()
         return has_ended
 
+    def _require_open(self) -> None:
+        """Raise UsageError unless the service is open, and in the process that has opened it: a fork has no threads."""
+        if not self._process or self._is_closed:
+            raise UsageError('enter the mail service first: "with confobjects.mail_service(url) as service:"')
+        if self._process != os.getpid():
+            remedy = "open a mail service of its own in each process"
+            raise UsageError(
+                Diagnostic("usage", "this process was made by a fork: the mail service is not its own", remedy=remedy)
+            )
+
     def start(self) -> None:
         """Begin to deliver, in threads of its own. Raises what those beside the runners raise."""
+        self._require_open()
         if self._thread is not None:
             raise UsageError("a mail service is started once")
         self._crew = self._make_crew(self._ledgers.read())
@@ -184,6 +198,7 @@ class MailService:
         mail sender in place of the one that is active. Raises NotAcceptedError with every reason, NoSuchObjectError for
         an unknown sender, UsageError for what is no category, and LedgerError if the ledger cannot take it.
         """
+        self._require_open()
         recipients = None if to is None else (to,) if isinstance(to, str) else tuple(to)
         if message is None:
             message = make_text_message(recipients or (), subject, body)

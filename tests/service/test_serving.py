@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from confobjects.service.runner import Setting
 from confobjects.service.serving import MailService
 from tests.servers.fake_smtp import FakeSmtp, Session
 from tests.service.places import change, change_service, make_place
+from tests.transport.sending import fork
 
 LONG = 60.0
 
@@ -133,6 +135,27 @@ def test_what_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(installed, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"confobjects\[service\]"):
         open_service(make_place(tmp_path))
+
+
+def test_it_is_used_while_it_is_open_and_by_the_process_that_has_opened_it(tmp_path: Path) -> None:
+    service = open_service(make_place(tmp_path, sender="own"))
+    with pytest.raises(UsageError, match="enter"):
+        send(service)
+
+    def send_from_child() -> None:
+        with pytest.raises(UsageError, match="fork"):
+            send(service)
+        with pytest.raises(UsageError, match="fork"):
+            service.start()
+
+    with service:
+        send(service)
+        _, status = os.waitpid(fork(send_from_child), 0)
+        assert status == 0
+        assert len(service.ledger.list()) == 1
+    for use in (service.start, service.run, partial(send, service)):
+        with pytest.raises(UsageError, match="enter"):
+            use()
 
 
 # -- changes while it runs ---------------------------------------------------------------------------------------------
