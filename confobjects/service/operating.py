@@ -7,6 +7,7 @@ that the size of a ledger limits no transaction.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from confobjects.service.rows import read_row
 from confobjects.service.rules.pacing import Login
 from confobjects.service.rules.quotas import Standing
 from confobjects.service.rules.states import ENDED, OPEN, State, doubt
-from confobjects.service.tables import LOGINS, PACE, PARTS, RUNNERS, STANDINGS, WAITS, read_version
+from confobjects.service.tables import HAS_ENDED, LOGINS, PACE, PARTS, RUNNERS, STANDINGS, WAITS, read_version
 
 _GROUP: Final = 500
 
@@ -113,18 +114,19 @@ def purge_ended(ledger: Ledger, states: Sequence[State] = (), before: int | None
 
     A mail stays as long as a part of it is open. What was counted of addresses stays.
     """
-    removed, some = 0, _GROUP
+    removed, after, some = 0, "", _GROUP
     while some == _GROUP:
-        some = ledger.perform(lambda connection: _purge_some(ledger, connection, states, before))
+        mails = ledger.perform(partial(_purge_some, ledger, _select_ended(states, before, after).limit(_GROUP)))
+        some, after = len(mails), mails[-1] if mails else ""
         removed += some
     return removed
 
 
-def _purge_some(ledger: Ledger, connection: Connection, states: Sequence[State], before: int | None) -> int:
-    mails = list(connection.execute(_select_ended(states, before).order_by(_P.mail).limit(_GROUP)).scalars())
-    connection.execute(delete(PARTS).where(_P.mail.in_(mails)))
+def _purge_some(ledger: Ledger, wanted: Select[Any], connection: Connection) -> Sequence[str]:
+    mails: list[str] = list(connection.execute(wanted).scalars())
+    connection.execute(delete(PARTS).where(_P.mail.in_(mails) & HAS_ENDED))  # not what is sent again meanwhile
     ledger.remove_contents(connection, set(mails))
-    return len(mails)
+    return mails
 
 
 def count_ended(ledger: Ledger, states: Sequence[State] = (), before: int | None = None) -> int:
@@ -134,11 +136,16 @@ def count_ended(ledger: Ledger, states: Sequence[State] = (), before: int | None
         return connection.execute(select(func.count()).select_from(found)).scalar_one()
 
 
-def _select_ended(states: Sequence[State], before: int | None) -> Select[Any]:
-    """Return the query for the ids of mails all of whose parts ended in one of some states before a moment."""
+def _select_ended(states: Sequence[State], before: int | None, after: str = "") -> Select[Any]:
+    """Return the query for the ids of mails all of whose parts ended in one of some states before a moment.
+
+    They come in their order, from the one after an id on, so that no part is looked at twice.
+    """
     wanted = [one.value for one in (states or ENDED) if one in ENDED]
-    others = select(_P.mail).where(_P.state.not_in(wanted))
-    found = select(_P.mail).where(_P.mail.not_in(others)).group_by(_P.mail)
+    part = PARTS.alias()
+    is_left = select(part.c.number).where((part.c.mail == _P.mail) & part.c.state.not_in(wanted)).exists()
+    found = select(_P.mail).where((_P.mail > after) & _P.state.in_(wanted) & ~is_left)
+    found = found.group_by(_P.mail).order_by(_P.mail)
     return found if before is None else found.having(func.max(_P.ended) <= before)
 
 

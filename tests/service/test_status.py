@@ -26,10 +26,10 @@ from confobjects.service.rules.health import Complaint, Seen, is_alive, judge_he
 from confobjects.service.rules.pacing import WRONG_PASSWORDS, Login
 from confobjects.service.rules.quotas import Standing
 from confobjects.service.rules.settings import DAY, HOUR, MINUTE, Settings
-from confobjects.service.rules.states import LEASE, Answer, State, Verdict
+from confobjects.service.rules.states import LEASE, Answer, State, Verdict, settle
 from confobjects.service.status import make_metrics, make_status
 from confobjects.service.tables import UPGRADES
-from confobjects.service.work import Work
+from confobjects.service.work import Settled, Work
 from tests.service.conftest import START, Clock
 from tests.service.test_operating import accept, attempt
 
@@ -79,6 +79,8 @@ def test_only_mails_that_have_come_to_their_end_are_purged(
     work = Work(ledger, "r1")
     [half] = [one for one in work.take(3, SETTINGS, {}).deliveries if one.held.part.number == 1]
     assert half.held.part.mail == many
+    answers = {place: Answer(Verdict.DELIVERED) for place in half.held.part.in_attempt}
+    work.record([Settled(half.held, settle(half.held.part, answers, clock.now, SETTINGS))], SETTINGS)
     assert count_ended(ledger) == 4
     assert count_ended(ledger, [State.FAILED]) == 1
     assert count_ended(ledger, [State.QUEUED]) == 0
