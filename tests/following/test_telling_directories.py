@@ -12,7 +12,9 @@ import confobjects
 from confobjects.dn import DN
 from confobjects.following import Live
 from confobjects.management.documents.comparing import take_snapshot
+from confobjects.management.verifying import Outcome, note_verification
 from confobjects.mapping.followers import FollowerReport, place_of_followers
+from confobjects.objects.changes import PropertyChanges
 from confobjects.storage import open_storage
 from tests.cli.sessions import run
 from tests.following.directories import REGISTRY, Directory
@@ -43,7 +45,7 @@ nsslapd-backend: followed
 """
 
 
-@pytest.fixture(params=["389-ds", "slapd"])
+@pytest.fixture(scope="module", params=["389-ds", "slapd"])
 def suffix(request: pytest.FixtureRequest) -> Iterator[Directory]:
     """A configuration whose base is the suffix of its server."""
     if request.param == "slapd":
@@ -127,7 +129,32 @@ def test_signs_of_life_below_a_suffix_call_no_listener_and_cause_no_read(suffix:
         assert branch not in [entry.dn for entry in context.storage.search(base)]
         assert take_snapshot(context.site).objects == states
         checked = run("check", "--url", suffix.url)
-        assert (checked.status, checked.err) == (0, "")
+        assert checked.status == 0
+        assert "warning" not in checked.err
+
+
+def test_tests_below_a_suffix_are_no_part_of_it_and_call_no_listener(suffix: Directory) -> None:
+    branch = base_of(suffix).child("cn", "Verifications")
+    suffix.set(smtp_server="first.example.com")
+    told = Told()
+    with confobjects.open(suffix.url, definitions=REGISTRY) as context, suffix.live() as live:
+        live.listen()(told)
+        looks = count_looks(live)
+        entries = list(context.storage.search(context.storage.base, "sub"))
+        path = context.registry.path_of("mail-server", "one")
+        for _ in range(3):
+            assert note_verification(context.site, path, Outcome("auth")) is None
+        assert context.verification("mail-server", "one").state == "passed"
+        assert list(context.storage.search(context.storage.base, "sub")) == entries
+        assert len(list(context.storage.search(branch))) == 1
+        listed = run("list-mail-servers", "--url", suffix.url)
+        assert (listed.status, listed.err) == (0, "")
+        assert listed.out.splitlines()[-1].endswith("passed")
+        before = len(looks)
+        changed = context.modify("mail-server", "one", PropertyChanges(set={"smtp-server": ["second.example.com"]}))
+        assert live.wait_for(changed.number, LONG)
+    assert before <= 1  # 389 Directory Server is compared a second time
+    assert [one.number for one in told.events] == [changed.number]
 
 
 def test_the_place_can_be_another_directory(directory: Directory) -> None:

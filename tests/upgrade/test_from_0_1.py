@@ -136,6 +136,10 @@ def test_a_directory_of_0_1_serves_until_something_new_is_stored(server: Slapd, 
     refused = run(*create)
     assert refused.status != 0
     assert "confobjects ldap-schema" in refused.err
+    closed = ("test-mail-server", "--server-name", "second", "--depth", "resolve", *place)
+    tested = run(*closed)
+    assert "the result of the test was not kept: " in tested.err
+    assert "Last test" not in run("list-mail-servers", *place).out
 
     installed = file.parent / "installed.ldif"
     installed.write_text(server.installed_schema(), encoding="utf-8")
@@ -144,3 +148,5 @@ def test_a_directory_of_0_1_serves_until_something_new_is_stored(server: Slapd, 
     server.change_configuration(upgrade.out)
     created = run(*create)
     assert created.status == 0, created.err
+    assert "not kept" not in run(*closed).err
+    assert "Last test" in run("list-mail-servers", *place).out
