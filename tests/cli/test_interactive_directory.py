@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.dialogue import Dialogue, dialogue
 from tests.cli.sessions import run
+from tests.servers.fake_smtp import FakeSmtp
 from tests.servers.fixtures import GUARDED
 from tests.servers.slapd import Slapd
 
@@ -91,3 +92,19 @@ def test_what_others_do_meanwhile_is_kept_or_said(person: Dialogue) -> None:
     person.answer(EDITOR, "c")
     person.answer(KIND, "q")
     assert person.ends() == 0
+
+
+def test_mail_is_set_up_in_a_directory(slapd: Slapd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONFOBJECTS_URL", str(slapd.socket_url) + quote(f"cn=dialogue {next(NUMBERS)},{GUARDED}"))
+    clear = ["--no-login", "--set", "use-start-tls:false", "--set", "use-ssl:false"]
+    sender = ["--set", "from-address:news@example.com", "--set", "from-name:News"]
+    with FakeSmtp() as fake:
+        words = [*clear, *sender, "--set", f"smtp-server:127.0.0.1:{fake.port}"]
+        with dialogue("configure-mail", *words) as one:
+            one.answer("Name of the Mail Server and its sender [mail]: ", "")
+            one.answer("come from this sender? (yes / no) [no]: ", "yes")
+            assert "The test passed; no mail was sent." in one.answer(DO_IT, "")
+            assert one.ends() == 0
+        assert run("configure-mail", "-n", *words, "--for-mail-service").status == 0
+    assert "sender\tmail" in run("get-mail-service-prop", "--property", "sender", "-s").out
+    assert run("check").status == 0
