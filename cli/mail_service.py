@@ -17,8 +17,12 @@ from confobjects.errors import CannotConnectError, ConfobjectsError, StorageErro
 from confobjects.records import Record
 
 if TYPE_CHECKING:
+    from email.message import Message
+
     from confobjects.diagnostics import Diagnostic
     from confobjects.following import Live
+    from confobjects.objects.effective import EffectiveConfiguration
+    from confobjects.service.ledger import Mail
     from confobjects.service.serving import Attendant
 
     from .invocation import Invocation
@@ -35,6 +39,54 @@ def unsealed_option() -> click.Option:
     return click.Option(
         ["--unsealed-ledger"], is_flag=True, help="Open the ledger without keys: what it holds can be read by others."
     )
+
+
+# -- a mail that is handed in ------------------------------------------------------------------------------------------
+
+
+class HandedIn(Record):
+    """A mail as it is handed in. Without recipients its headers say who gets it."""
+
+    message: Message | bytes
+    recipients: tuple[str, ...] | None
+    category: str
+    sender: str | None
+
+
+def submit(
+    invocation: Invocation, configuration: EffectiveConfiguration, handed_in: HandedIn, *, unsealed: bool
+) -> int:
+    """Have a mail accepted, and say so; return the exit status. Raises NotAcceptedError and LedgerError."""
+    from confobjects.service.opening import open_ledger_of
+    from confobjects.service.submitting import choose_settings, make_mail
+
+    settings = choose_settings(configuration, handed_in.sender)
+    mail = make_mail(configuration, settings, handed_in.message, handed_in.recipients, handed_in.category)
+    made = None
+    if not invocation.dry_run:
+        with open_ledger_of(configuration["mail-service"], os.environ, unsealed=unsealed) as ledger:
+            made = ledger.accept(mail, settings)
+    _print_accepted(invocation, made, mail)
+    return 0
+
+
+def _print_accepted(invocation: Invocation, made: str | None, mail: Mail) -> None:
+    number = len(mail.recipients)
+    if invocation.form == "json":
+        from .output.json import dumps
+
+        invocation.say(dumps({"id": made, "sender": mail.sender, "from": mail.from_, "recipients": number}))
+        return
+    to = mail.recipients[0] if number == 1 else f"{number} recipients"
+    if made is None:
+        invocation.say(f"would accept a mail from {mail.from_} to {to}")
+    elif invocation.form == "script":
+        invocation.say(made)
+    elif invocation.tells_people:
+        invocation.say(f"accepted as {made}: from {mail.from_} to {to}")
+
+
+# -- the service as a process ------------------------------------------------------------------------------------------
 
 
 class ServiceOptions(Record):

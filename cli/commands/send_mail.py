@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,19 +11,16 @@ import click
 from confobjects import inputs
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
-from confobjects.records import Record
 
 from ..command import make_command
 from ..effective_objects import load_some
 from ..invocation import Invocation
-from ..mail_service import unsealed_option
+from ..mail_service import HandedIn, submit, unsealed_option
 
 if TYPE_CHECKING:
     from email.message import Message
 
     from confobjects.definitions import Registry
-    from confobjects.objects.effective import EffectiveConfiguration
-    from confobjects.service.ledger import Mail
 
     from ..words.splitting import Words
 
@@ -91,49 +87,8 @@ def _run(  # noqa: PLR0913 - one for each option
         message = _read_message(invocation, end_at_dot=end_at_dot)
         if recipients is not None and read_recipients:
             recipients = (*recipients, *_recipients_of(message))
-    handed_in = _HandedIn(message, recipients, category, sender_name)
-    return _submit(invocation, configuration, handed_in, unsealed=unsealed_ledger)
-
-
-class _HandedIn(Record):
-    """A mail as it is handed in. Without recipients its headers say who gets it."""
-
-    message: Message | bytes
-    recipients: tuple[str, ...] | None
-    category: str
-    sender: str | None
-
-
-def _submit(
-    invocation: Invocation, configuration: EffectiveConfiguration, handed_in: _HandedIn, *, unsealed: bool
-) -> int:
-    from confobjects.service.opening import open_ledger_of
-    from confobjects.service.submitting import choose_settings, make_mail
-
-    settings = choose_settings(configuration, handed_in.sender)
-    mail = make_mail(configuration, settings, handed_in.message, handed_in.recipients, handed_in.category)
-    made = None
-    if not invocation.dry_run:
-        with open_ledger_of(configuration["mail-service"], os.environ, unsealed=unsealed) as ledger:
-            made = ledger.accept(mail, settings)
-    _print(invocation, made, mail)
-    return 0
-
-
-def _print(invocation: Invocation, made: str | None, mail: Mail) -> None:
-    number = len(mail.recipients)
-    if invocation.form == "json":
-        from ..output.json import dumps
-
-        invocation.say(dumps({"id": made, "sender": mail.sender, "from": mail.from_, "recipients": number}))
-        return
-    to = mail.recipients[0] if number == 1 else f"{number} recipients"
-    if made is None:
-        invocation.say(f"would accept a mail from {mail.from_} to {to}")
-    elif invocation.form == "script":
-        invocation.say(made)
-    elif invocation.tells_people:
-        invocation.say(f"accepted as {made}: from {mail.from_} to {to}")
+    handed_in = HandedIn(message, recipients, category, sender_name)
+    return submit(invocation, configuration, handed_in, unsealed=unsealed_ledger)
 
 
 def _recipients_of(message: Message | bytes) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ RESERVED_NAMES: Final = frozenset(
         "settings",
         "state",
         "static",
+        "test-alert-handler",
         "test-mail-server",
         "test-oauth2-provider",
         "undo",

@@ -370,7 +370,7 @@ _USED_KEY: Final = _object_of(
 
 _FORMS: Final[dict[str, _OutputForm]] = {
     "accepted": _OutputForm(
-        "send-mail",
+        "send-mail test-alert-handler",
         "The mail that was accepted.",
         _object_of(
             {

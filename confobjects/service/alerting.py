@@ -10,11 +10,13 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from confobjects.errors import ConfobjectsError, NotAcceptedError
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import ConfobjectsError, NotAcceptedError, UsageError
 from confobjects.following.groups import group_events
 from confobjects.mail.alerts import CATEGORY, Alert, AlertHandler, AlertType, make_alert_mail, read_alert_handler
 from confobjects.management.followers import AskedChange, judge_followers
@@ -37,7 +39,8 @@ from confobjects.service.rules.health import find_stopped
 from confobjects.startup import current_time
 
 if TYPE_CHECKING:
-    from confobjects.diagnostics import Diagnostic
+    from email.message import EmailMessage
+
     from confobjects.following import Listener, Live, LiveEvent
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.effective import EffectiveObject
@@ -58,6 +61,23 @@ _CHANGES: Final = AlertType.CONFIGURATION_CHANGED.value
 
 _MOST_CHANGES: Final = 100
 """Changes that a handler remembers until they are told."""
+
+
+def read_handler(obj: EffectiveObject) -> AlertHandler:
+    """Return what an alert handler says. Raises UsageError for a type that nothing is known of."""
+    read = next((READERS[one] for one in obj.types if one in READERS), None)
+    if read is None:
+        summary = f"nothing is known of alert handlers of the type {obj.type}"
+        raise UsageError(Diagnostic("usage", summary, path=obj.path))
+    return read(obj)
+
+
+def make_test_mail(handler: AlertHandler) -> EmailMessage:
+    """Return a mail such as a handler tells alerts by, which says that nothing is wrong."""
+    type_ = min(handler.types, default=AlertType.CONFIGURATION_PROBLEM)
+    message = "this is a test: nothing is wrong"
+    alert = Alert(type_, "test", message, (f"the Alert Handler {handler.path} was asked for it",), handler.path)
+    return make_alert_mail(handler, (alert,), socket.gethostname(), format_time(time.time_ns() // 1_000_000))
 
 
 class _Handler:
@@ -153,11 +173,11 @@ class Alerts:
 
     def put(self, obj: EffectiveObject) -> None:
         """Take a handler as it is in effect now. What it remembers stays."""
-        read = next((READERS[one] for one in obj.types if one in READERS), None)
-        if read is None:
-            LOG.warning("%s: nothing is known of alert handlers of the type %s", obj.path, obj.type)
+        try:
+            handler = read_handler(obj)
+        except UsageError as error:
+            LOG.warning("%s", error)
             return
-        handler = read(obj)
         with self._lock:
             self._handlers.setdefault(obj.path, _Handler(handler)).handler = handler
         self._wanted.set()
@@ -315,4 +335,4 @@ class _Component:
         self._alerts.drop(self._path)
 
 
-__all__ = ["KIND", "LOOK", "READERS", "Alerts"]
+__all__ = ["KIND", "LOOK", "READERS", "Alerts", "make_test_mail", "read_handler"]

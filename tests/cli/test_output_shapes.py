@@ -135,6 +135,7 @@ RUNS: dict[str, list[list[str]]] = {
     "accepted": [
         ["send-mail", "--to", "a@example.com", "--subject", "x", "--unsealed-ledger"],
         ["send-mail", "--to", "a@example.com", "--subject", "x", "--dry-run"],
+        ["test-alert-handler", "--handler-name", "ops", "--unsealed-ledger"],
     ],
     "batch": [
         ["-F", "{batch}", "--no-prompt"],
@@ -253,6 +254,7 @@ RUNS: dict[str, list[list[str]]] = {
         ["configure-mail", "--preset", "nowhere"],
         ["configure-mail", "--preset", "brevo"],
         ["send-mail", "--to", "a@example.com", "--subject", "x"],
+        ["test-alert-handler", "--handler-name", "nobody", "--unsealed-ledger"],
         ["run-mail-service", "--timeout", "0", "--url", "ldif:nowhere"],
         ["check", "--env-file", "nowhere"],
         ["followers", "--forget", "nobody"],
@@ -285,6 +287,8 @@ def prepared(directory: Path) -> dict[str, str]:
     values = [word for one in (*provider, "client-secret:&{p|x}") for word in ("--set", one)]
     assert run("create-oauth2-provider", "--provider-name", "none", *values).status == 0
     assert run("set-mail-service-prop", "--set", "enabled:true", "--set", "sender:news").status == 0
+    told = ("--type", "smtp", "--set", "enabled:true", "--set", "recipient-address:ops@example.com")
+    assert run("create-alert-handler", "--handler-name", "ops", *told).status == 0
     document = directory / "document.json"
     document.write_text(run("export").out.replace("5000", "6000"))
     batch, half = directory / "batch.txt", directory / "half.txt"

@@ -335,7 +335,7 @@ CHANGING: dict[str, list[str]] = {
 }
 READING = {
     "check", "completion", "demo", "describe", "diff", "explain", "export", "followers", "graph", "history", "init",
-    "json-schema", "ldap-schema", "list-properties", "mail-queue", "mail-quota", "mail-service", "new-definition", "run-mail-service", "send-mail", "send-test-email", "test-mail-server",
+    "json-schema", "ldap-schema", "list-properties", "mail-queue", "mail-quota", "mail-service", "new-definition", "run-mail-service", "send-mail", "send-test-email", "test-alert-handler", "test-mail-server",
     "test-oauth2-provider",
     "watch",
 }  # fmt: skip

@@ -386,3 +386,26 @@ def test_a_running_service_tells_operators_that_a_sender_is_stopped(url: str, po
         wait_until(lambda: senders_in(postfix.server.log, ops) == ["news@example.com"])
         assert service.end() == 0
     assert postfix.server.log.count("authentication failed") >= 3
+
+
+def test_a_handler_is_tried_whether_it_is_enabled_or_not(url: str) -> None:
+    handler = ("--handler-name", "ops")
+    recipients = ("--set", "recipient-address:ann@x.test", "--set", "recipient-address:bob@x.test")
+    values = ("--set", "enabled:false", "--set", "sender:news", "--set", "message-subject:[x] %%alert-message%%")
+    assert run("create-alert-handler", "--url", url, *handler, "--type", "smtp", *values, *recipients).status == 0
+
+    def try_it(*words: str) -> Outcome:
+        return run("test-alert-handler", "--url", url, UNSEALED, *handler, *words)
+
+    assert try_it("--dry-run").out == "would accept a mail from news@example.com to 2 recipients\n"
+    made = json.loads(try_it("--output", "json").out)
+    assert (made["sender"], made["from"], made["recipients"]) == ("news", "news@example.com", 2)
+    with open_ledger_at(url) as ledger:
+        [entry] = ledger.list()
+        assert (entry.id, entry.category) == (made["id"], "alert")
+        [recipients_of] = [[one.address for one in part.recipients] for part in entry.parts]
+        assert recipients_of == ["ann@x.test", "bob@x.test"]
+    change_service(url, enabled=False)
+    refused = try_it()
+    assert (refused.status, refused.out) == (24, "")
+    assert "the mail service is disabled" in refused.err

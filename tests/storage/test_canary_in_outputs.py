@@ -49,6 +49,7 @@ NOTICE: Final = ["--set", "enabled:true", "--set", "message-template:password-re
 READING: Final = [
     ["get-alert-handler-prop", *ALERTS],
     ["list-alert-handlers"],
+    ["test-alert-handler", *ALERTS, "--unsealed-ledger"],
     ["get-account-status-notification-handler-prop", *ALERTS],
     ["list-account-status-notification-handlers"],
     ["get-mail-service-prop"],
