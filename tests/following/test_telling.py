@@ -333,8 +333,11 @@ def test_the_place_of_the_reports_can_be_elsewhere(tmp_path: Path) -> None:
     file = File(tmp_path)
     state = tmp_path / "state" / "here.ldif"
     for given in ({"state_url": f"ldif:{state}"}, {"environment": {"CONFOBJECTS_STATE_URL": f"ldif:{state}"}}):
-        with file.live(follower="web-1", **given):
+        with file.live(follower="web-1", **given) as live:
             Place(state).wait_for(1)
+            reports = live.open_reports()
+            assert reports is not None
+            assert [one.name for one in reports.followers()] == ["web-1"]
             assert list(open_storage(file.url).followers()) == []
     assert sorted(path.name for path in state.parent.iterdir()) == ["here.ldif.followers"]
 

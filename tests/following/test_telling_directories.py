@@ -94,6 +94,10 @@ def require_silence(directory: Directory, branch: str) -> None:
         live.listen()(told)
         first = wait_for(directory, 1, branch)
         looked()
+        reports = live.open_reports()
+        assert reports is not None
+        with closing(reports):
+            assert [one.name for one in reports.followers()] == ["web-1"]
         with closing(open_storage(f"{server}/{quote(branch)}")) as beside, beside.watch() as watch:
             assert watch.wait(LONG) is not None
             looks = count_looks(live)
