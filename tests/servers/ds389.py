@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,6 +42,8 @@ objectClasses: ( 2.25.1.6 NAME 'server' SUP top STRUCTURAL MAY ( cn $ ou $ a $ b
 
 HISTORY_INDEXES = {"ds-cfg-history-number": "integerOrderingMatch", "ds-cfg-history-state": ""}
 """The attributes that the guide has indexes for, each with a matching rule or none."""
+
+_TASKS = count()
 
 _INF = """\
 [general]
@@ -186,19 +189,21 @@ class Ds389:
         """Return the schema as the server tells it."""
         return self.ldapsearch("-b", "cn=schema", "-s", "base", "attributeTypes", "objectClasses")
 
-    def index_history(self) -> None:
-        """Add :data:`HISTORY_INDEXES` as ``dsconf backend index add`` and ``reindex`` do. The schema must have the history.
+    def index_history(self, *names: str) -> None:
+        """Add :data:`HISTORY_INDEXES`, or some of them, as ``dsconf backend index add`` and ``reindex`` do. The schema must have the history.
 
         The server uses a new index only after a task has filled it, even if there is nothing to fill it with.
         """
-        for name, rule in HISTORY_INDEXES.items():
+        names = names or tuple(HISTORY_INDEXES)
+        for name in names:
+            rule = HISTORY_INDEXES[name]
             more = f"nsMatchingRule: {rule}\n" if rule else ""
             self.change_configuration(
                 f"dn: cn={name},cn=index,cn=userRoot,cn=ldbm database,cn=plugins,cn=config\nchangetype: add\n"
                 f"objectClass: top\nobjectClass: nsIndex\nnsSystemIndex: false\nnsIndexType: eq\n{more}"
             )
-        task = "cn=history,cn=index,cn=tasks,cn=config"
-        wanted = "".join(f"nsIndexAttribute: {name}\n" for name in HISTORY_INDEXES)
+        task = f"cn=history {next(_TASKS)},cn=index,cn=tasks,cn=config"
+        wanted = "".join(f"nsIndexAttribute: {name}\n" for name in names)
         self.change_configuration(
             f"dn: {task}\nchangetype: add\nobjectClass: top\nobjectClass: extensibleObject\nnsInstance: userRoot\n{wanted}"
         )

@@ -350,7 +350,7 @@ def initialise(site: Site, *, dry_run: bool = False) -> list[DN]:
 
 
 def find_risks(site: Site) -> list[Diagnostic]:
-    """Return a warning if the server may lose changes."""
+    """Return warnings if the server may lose changes, or block itself."""
     find = getattr(site.storage, "find_risks", None)
     return [] if find is None else find()
 

@@ -108,17 +108,37 @@ class LdapStorage(DirectoryWriter):
         return list(self._journal.remarks)
 
     def find_risks(self) -> list[Diagnostic]:
-        """Return a warning if the server may lose one of two changes made at the same moment, and nothing prevents it."""
+        """Return a warning if the server may lose one of two changes made at the same moment, and nothing prevents it.
+
+        Also if the server shows that it lacks the indexes without which the history can block it.
+        """
         with self._turn:
             kind = self._find_kind()
-            if kind == "safe" or self._journal.exists():
+            if kind == "safe":
                 return []
+            if self._journal.exists():
+                return list(self._find_missing_indexes())
         server = "this server" if kind == "lossy" else "this server does not tell this user what kind it is, and"
         summary = (
             f"{server} may lose one of two changes made at the same moment: without a history, nothing prevents it"
         )
         remedy = (RemedyAction("load-newest-schema"),)
         return [Diagnostic("storage-failed", summary, origin=self._origin, remedy=remedy, severity="warning")]
+
+    def _find_missing_indexes(self) -> Iterator[Diagnostic]:
+        from confobjects.storage.ldap.indexes import find_missing_indexes
+
+        try:
+            database, missing = find_missing_indexes(self.base, self._find)
+        except (ConfobjectsError, ValueError):  # a user who is refused sees nothing
+            return
+        if missing:
+            summary = f"the database {database} has no index for {' and '.join(missing)}: this server may block itself"
+            detail = "it reads all records of the history to find the newest ones; with many changes in a row, this can end in a deadlock"
+            remedy = "add the indexes and fill them (dsconf); the guide on LDAP servers has the lines"
+            yield Diagnostic(
+                "storage-failed", summary, origin=self._origin, detail=detail, remedy=remedy, severity="warning"
+            )
 
     def find_missing_schema(self, attributes: Iterable[str], classes: Iterable[str]) -> list[str]:
         """Return the attributes and object classes that the server's schema lacks; none if it does not show its schema."""

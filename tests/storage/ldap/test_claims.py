@@ -285,6 +285,35 @@ def test_a_server_that_may_lose_updates_is_told_of(without_history: Ds389, reach
         assert find_risks(ctx.site) == []
 
 
+def test_a_server_without_the_indexes_of_the_history_is_told_of(ds389_server: Ds389) -> None:
+    """Only to whom it shows its indexes. The indexes are put back for the other tests."""
+    index = "cn=%s,cn=index,cn=userRoot,cn=ldbm database,cn=plugins,cn=config"
+    number, state = ds389.HISTORY_INDEXES
+    gone: list[str] = []
+
+    def find_told(dn: str = ds389.ROOT_DN, password: str = ds389.PASSWORD) -> list[str]:
+        with filled(opener(ds389_server.url, dn, password))() as ctx:
+            return [warning.summary.partition(":")[0] for warning in find_risks(ctx.site)]
+
+    assert find_told() == []
+    try:
+        ds389_server.ldapmodify(f"dn: {index % state}\nchangetype: delete\n")
+        gone.append(state)
+        assert find_told() == [f"the database userroot has no index for {state}"]
+        ds389_server.ldapmodify(f"dn: {index % number}\nchangetype: delete\n")
+        gone.append(number)
+        assert find_told() == [f"the database userroot has no index for {number} and {state}"]
+        with filled(opener(ds389_server.url, ds389.ROOT_DN, ds389.PASSWORD))() as ctx:
+            base = ctx.storage.base
+        reader: dict[str, Any] = {"bind_dn": ds389.READER_DN, "bind_password": ds389.READER_PASSWORD}
+        with confobjects.open(ds389_server.url, base=base, **reader) as ctx:
+            assert find_risks(ctx.site) == []
+    finally:
+        if gone:
+            ds389_server.index_history(*gone)
+    assert find_told() == []
+
+
 MASKED = f"uid=masked,{ds389.SUFFIX}"
 MASKED_PASSWORD = "masked canary 3W"
 
