@@ -31,7 +31,7 @@ def set_host(url: str, host: str, **options: Any) -> None:
 def test_changes_are_told_as_they_come(url: str) -> None:
     with Watcher(url, *JSON) as watcher:
         state = judged(watcher.document("state"))
-        assert (state["number"], len(state["objects"])) == (1, 3)
+        assert (state["number"], len(state["objects"])) == (1, 4)
         for number in range(5):
             set_host(url, f"h{number}.example.com")
             found = next_change(watcher)

@@ -85,7 +85,7 @@ def test_it_gets_the_state_and_then_each_change(file: File, pipe: Pipe) -> None:
     with Watcher(file.url, *JSON, "--exec", shell('cat > "$0"', pipe.path)) as watcher:
         state = json.loads(pipe.read())
         assert state == watcher.document("state")
-        (one,) = state["objects"]
+        (one,) = (found for found in state["objects"] if found["path"] == ONE)
         assert (one["path"], one["properties"]["auth-password"]) == (ONE, ["********"])
         file.set(smtp_server="second.example.com")
         assert json.loads(pipe.read()) == watcher.document("change")
