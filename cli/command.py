@@ -56,7 +56,9 @@ def make_command(
             invocation.tell_unread(words.opening.unread)
         mine = {name: value for name, value in values.items() if name in own}
         if not invocation.wait:
-            return function(invocation, **mine)
+            status = function(invocation, **mine)
+            invocation.tell_of_unused_test(typed)
+            return status
         from .waiting import perform_and_wait
 
         return perform_and_wait(invocation, lambda: function(invocation, **mine), told="wait" in typed)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def report_error(error: ConfobjectsError, words: Words, output: str, *, debug: bool) -> int:
     """Print an error of the library and return its exit status."""
-    from .words.actions import as_json, render
+    from .words.actions import as_json, asks_for, render
 
     if debug:
         import traceback
@@ -39,6 +39,10 @@ def report_error(error: ConfobjectsError, words: Words, output: str, *, debug: b
         if diagnostic.fix and not diagnostic.pointer:  # the command line cannot correct a file
             command = correct_command(words.arguments, diagnostic.fix, _registry_of(words))
             print(f"  try: {make_visible(command)}", file=sys.stderr)
+    if asks_for(error.diagnostics, "save-untested"):
+        given = [argument for argument in words.arguments if argument.lower() != "--test"]
+        command = f"{correct_command(given, (), _registry_of(words))} --no-test"
+        print(f"  try: {make_visible(command)}", file=sys.stderr)
     unread = words.opening.error
     if unread is not None and unread is not error and words.opening.unread is None and error.code == "unknown-name":
         reason = make_visible(unread.diagnostics[0].summary)

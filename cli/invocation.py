@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from confobjects.objects.changes import ObjectChange
     from confobjects.objects.protocols import Evaluator
     from confobjects.resolvers import Resolvers
+    from confobjects.savetests import SaveTests
 
     from .opening import Opening
     from .output.sink import Sink
@@ -79,6 +80,9 @@ class Invocation:
         """Whether a change was made, which remains so if its result cannot be printed."""
         self.saved: list[SavedChange] = []
         """The changes that were made, if they are to be waited for."""
+        self._variables: Mapping[str, str] | None = None
+        self.tests: SaveTests | None = None
+        """The tests of what this command saves; None as long as nothing is saved that can be tested."""
         self.script = bool(self.options["script_friendly"])
         self.verbose = bool(self.options["verbose"])
         self.quiet = bool(self.options["quiet"])
@@ -263,22 +267,38 @@ class Invocation:
                 self.note(f"new base entry on {origin}" if "://" in origin else f"new file {origin}")
             self.warn(context.storage.warnings)
 
-    def make_sources(self, environment: Mapping[str, str] | None = None) -> Resolvers:
-        """Return the sources of values that a start uses, with the tokens of --define."""
+    def tell_of_unused_test(self, typed: Collection[str]) -> None:
+        """Say that an option that was typed and asks for a test had no effect."""
+        if "test" in typed and self.options["test"] and (self.tests is None or not self.tests.made):
+            self.note("--test has no effect: nothing was saved that can be tested")
+
+    def make_sources(
+        self, environment: Mapping[str, str] | None = None, place: startup.Place | None = None
+    ) -> Resolvers:
+        """Return the sources of values that a start uses, with the tokens of --define and the variables of --env-file."""
+        where = place or self.place
         return startup.make_startup_sources(
-            self.place.instance_directory,
+            where.instance_directory,
             define=self.defined_tokens(),
-            environment=environment,
+            environment=environment if self.options["env_file"] is None else self._read_env_file(),
             definition_name="--define",
-            url=self.place.url,
+            url=where.url,
             own_files=[self.options.get(name) for name in _OWN_FILES],
         )
 
-    def make_evaluator(self, environment: Mapping[str, str] | None = None) -> Evaluator:
-        """Return the evaluator that a start uses, with the tokens of --define."""
+    def make_evaluator(self, place: startup.Place | None = None) -> Evaluator:
+        """Return the evaluator that a start of the configuration, or of one at another place, uses; with --define."""
         from confobjects.objects.evaluating import make_evaluator
 
-        return make_evaluator(self.make_sources(environment), startup.SealingKeys(os.environ).unseal)
+        return make_evaluator(self.make_sources(place=place), startup.SealingKeys(os.environ).unseal)
+
+    def _read_env_file(self) -> Mapping[str, str]:
+        """Return the variables of --env-file, which is read once."""
+        if self._variables is None:
+            from confobjects.resolvers import read_env_file
+
+            self._variables = read_env_file(self.options["env_file"])
+        return self._variables
 
     def defined_tokens(self) -> dict[str, str]:
         """Return the tokens given with --define."""

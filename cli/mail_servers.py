@@ -1,10 +1,7 @@
-"""The mail server that a command tests or sends through, as a starting service would see it; and its stages, live."""
+"""The mail server that a command tests or sends through, as a starting service would see it."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -17,7 +14,6 @@ from .effective_objects import load_object
 from .verifications import StoredTest
 
 if TYPE_CHECKING:
-    from confobjects.mail.report import StageTime
     from confobjects.mail.senders import MailSender
     from confobjects.objects.changes import PropertyChanges
     from confobjects.objects.effective import EffectiveObject
@@ -93,51 +89,3 @@ def check_names(server_name: str | None, sender_name: str | None, from_: str | N
     if sender_name is not None and from_ is not None:
         summary = "--from has no meaning with --sender-name: a mail sender has an address of its own"
         raise UsageError(Diagnostic("usage", summary, remedy="leave --from out"))
-
-
-@contextmanager
-def show_stages(invocation: Invocation) -> Iterator[Timeline | None]:
-    """Give what prints the stages of a connection, None if the output is for a program or for nobody."""
-    timeline = Timeline(invocation) if invocation.tells_people else None
-    try:
-        yield timeline
-    finally:
-        if timeline is not None:
-            timeline.finish_line()
-
-
-class Timeline:
-    """Prints each stage as it happens: its name when it begins, its time and its end when it is over."""
-
-    def __init__(self, invocation: Invocation) -> None:
-        self._invocation = invocation
-        self._begun = ""
-
-    def begin(self, stage: str) -> None:
-        """Print the name of a stage that begins."""
-        self.finish_line()
-        if self._invocation.sink is None:
-            self._write(f"  {stage}")
-            self._begun = stage
-
-    def end(self, time: StageTime) -> None:
-        """Print how a stage ended, behind its name if that is the last that was printed."""
-        from confobjects.mail.report import format_stage
-
-        line = format_stage(time)
-        if self._begun == time.stage:
-            self._write(line.removeprefix(self._begun))
-            self.finish_line()
-        else:
-            self.finish_line()
-            self._invocation.say(f"  {line}")
-
-    def finish_line(self) -> None:
-        """End the line of a stage that has begun."""
-        if self._begun:
-            self._write("\n")
-        self._begun = ""
-
-    def _write(self, text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()

@@ -14,7 +14,7 @@ from confobjects.records import Record
 from confobjects.service.places import KIND
 from confobjects.service.tokens import find_tokens
 
-from .mail_servers import show_stages
+from .output.stages import show_stages
 
 if TYPE_CHECKING:
     from confobjects.management import ManagementContext

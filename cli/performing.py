@@ -8,6 +8,7 @@ from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import PropertyChanges
 
 from .output.changes import tell_changes
+from .save_tests import choose_tests
 
 if TYPE_CHECKING:
     from .invocation import Invocation
@@ -25,7 +26,10 @@ def perform(invocation: Invocation, operation: Operation, done: str) -> int:
         from .output.equivalents import Recorder
 
         recorder = Recorder(invocation)
-    with invocation.open_for_change() as context, context.change(dry_run=invocation.dry_run) as transaction:
+    with (
+        invocation.open_for_change() as context,
+        context.change(dry_run=invocation.dry_run, tests=choose_tests(invocation)) as transaction,
+    ):
         operation.ask(transaction)
     report = transaction.report
     status = tell_changes(invocation, report, "" if operation.action == "delete" else done)

@@ -34,6 +34,7 @@ __all__ = [
     "mail_service",
     "mailer",
     "open",
+    "save_tests",
 ]
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from confobjects.objects.changes import PropertyChanges
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
     from confobjects.service.face import mail_service
+    from confobjects.service.saving import save_tests
     from confobjects.service.tokens import mailer
     from confobjects.startup import load, open  # noqa: A004 - confobjects.open is the public verb
     from confobjects.transport.mailer import Mailer
@@ -61,6 +63,7 @@ _HOMES = {
     "mail_service": "confobjects.service.face",
     "mailer": "confobjects.service.tokens",
     "open": "confobjects.startup",
+    "save_tests": "confobjects.service.saving",
 }
 
 

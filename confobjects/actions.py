@@ -31,6 +31,9 @@ Verb = Literal[
     "lift-suppression",
     "reset-quota",
     "resume-sender",
+    "test-mail",
+    "save-untested",
+    "give-values",
     "undo",
     "undo-to",
     "show-change",
@@ -95,6 +98,9 @@ PLAIN: Final[dict[Verb, str]] = {
     "lift-suppression": 'lift_suppression("{}")',
     "reset-quota": 'reset_quota("{}")',
     "resume-sender": 'forget_refused_logins("{}")',
+    "test-mail": 'check_server of the {0} "{2}"',
+    "save-untested": "save it without a test (tests=None)",
+    "give-values": "define or environment",
     "undo": "undo({})",
     "undo-to": "undo_to({})",
     "show-change": "the record of change {}",
@@ -126,13 +132,18 @@ PLAIN: Final[dict[Verb, str]] = {
 
 ``set``: property, value. ``assign`` and ``add`` are the same within a sentence, after "set" and "add". ``setting``: a property
 whose values are ``KEY=VALUE``, key. ``create``: kind, what its name is called, name. ``change``: kind. ``list``: plural, kind. ``choose-type``: the types.
-``undo``, ``undo-to`` and ``show-change``: the number of a change.
+``test-mail``: as ``create``. ``undo``, ``undo-to`` and ``show-change``: the number of a change.
 """
 
 
 def plain(action: RemedyAction) -> str:
     """Return an action in the words for a caller in Python."""
     return PLAIN[action.verb].format(*action.arguments)
+
+
+def as_parts(remedy: Remedy) -> tuple[str | RemedyAction, ...]:
+    """Return a remedy as its parts: texts and actions."""
+    return (remedy,) if isinstance(remedy, str) else remedy
 
 
 def remedy_text(remedy: Remedy, say: Say = plain) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
-from confobjects.actions import Remedy, Say, plain, remedy_text
+from confobjects.actions import Remedy, RemedyAction, Say, as_parts, plain, remedy_text
 from confobjects.records import Record, field
 from confobjects.texts.visible import make_visible
 
@@ -65,6 +65,10 @@ class Diagnostic(Record, kw_only=True):
             place += f":{self.line}" + (f":{self.column}" if self.column is not None else "")
         inside = (self.pointer,) if self.pointer else (self.path, self.property)
         return make_visible(", ".join(part for part in (place, *inside) if part))
+
+    def list_actions(self) -> tuple[RemedyAction, ...]:
+        """Return the actions that its remedy asks for."""
+        return tuple(part for part in as_parts(self.remedy) if isinstance(part, RemedyAction))
 
     def render(self, say: Say = plain) -> str:
         """Return the problem for a person: place, summary, caret, detail and remedy, on several lines.

@@ -19,6 +19,7 @@ from confobjects.errors import CannotConnectError, ConfobjectsError, StorageErro
 from confobjects.management import ManagementContext
 from confobjects.objects.changes import ChangeReport
 
+from ..save_tests import choose_tests
 from .progress import ProgressBar
 from .steps import BatchStep, StepContext, StepView, steps_of
 from .summary import BatchSummary
@@ -70,7 +71,7 @@ class Batch:
 
     def _make_change(self, context: ManagementContext, progress: ProgressBar) -> ChangeReport:
         self.summary.note_known(context.storage.warnings)
-        with context.change(dry_run=self.invocation.dry_run) as transaction:
+        with context.change(dry_run=self.invocation.dry_run, tests=choose_tests(self.invocation)) as transaction:
             self._read_ahead(transaction)
             for step in self.steps:
                 if not step.outcome:
@@ -159,7 +160,7 @@ class Batch:
             return True
         dry_run = self.invocation.dry_run and context.storage is not self._trial
         try:
-            with context.change(dry_run=dry_run) as transaction:
+            with context.change(dry_run=dry_run, tests=choose_tests(self.invocation)) as transaction:
                 step.operation.ask(transaction)
         except ConfobjectsError as error:
             for problem in error.diagnostics:

@@ -11,6 +11,7 @@ from confobjects.errors import DIFFERENCES, ConfobjectsError, error_for
 from ..command import make_command
 from ..invocation import Invocation
 from ..output.changes import tell_changes
+from ..save_tests import choose_tests
 from ..words.sides import Side, read_side
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def _run(invocation: Invocation, file: str, prune: bool) -> int:
         raise error_for(wanted.problems)
     with invocation.open_for_change() as context:
         try:
-            report = context.apply(wanted.objects, prune=prune, dry_run=invocation.dry_run)
+            report = context.apply(
+                wanted.objects, prune=prune, dry_run=invocation.dry_run, tests=choose_tests(invocation)
+            )
         except ConfobjectsError as error:
             raise _locate_error(error, wanted) from error
     tell_changes(invocation, report, _summarise(report))

@@ -36,26 +36,19 @@ are not known to work: never tested, changed since the last test, or failed in i
 
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
-    parameters: list[click.Parameter] = [
-        click.Option(["--env-file"], metavar="FILE", help="Variables (NAME=VALUE) instead of the environment.")
-    ]
-    return make_command(words, registry, parameters, _run, _HELP)
+    return make_command(words, registry, [], _run, _HELP)
 
 
-def _run(invocation: Invocation, env_file: str | None) -> int:
-    environment = None
-    if env_file is not None:
-        from confobjects.resolvers import read_env_file as read
-
-        environment = read(env_file)
-    evaluate = invocation.make_evaluator(environment)
+def _run(invocation: Invocation) -> int:
+    evaluate = invocation.make_evaluator()
     untested: list[tuple[str, Standing]] = []
     with invocation.open(tells=False) as context:
         site = context.site.replace(evaluate=evaluate)
         configuration, problems = judge_all(site, invocation.place.instance_directory)
         unusable = [problem for one in site.registry.unusable for problem in one.problems]
         remarks = [warning for warning in configuration.warnings if warning.replace(severity="error") not in unusable]
-        here = () if problems or env_file is not None else configuration  # the stores of another machine are not here
+        elsewhere = invocation.options["env_file"] is not None  # the stores of another machine are not here
+        here = () if problems or elsewhere else configuration
         ending = [problem.replace(severity="warning") for problem in find_expiring(here, time(), _read_store)]
         warnings = [*remarks, *find_exposed(site), *find_risks(site), *(() if problems else _find_clear(site)), *ending]
         if not problems:

@@ -75,11 +75,12 @@ def _run(  # noqa: PLR0913, PLR0917 - the options of the command, by name
     setup = MailSetup(chosen, region or "", login=_choose_login(server, no_login), server=server, sender=sender)
     usual = server_name or ("mail" if chosen is None else chosen.name)
     plan = SetupPlan(setup, usual, sender_name or usual, for_mail_service)
+    tests = not (untested or invocation.options["no_test"])
     if _can_ask(invocation):
         from ..interactive.mail_guide import guide
 
-        return guide(invocation, plan, named=server_name is not None, tests=not untested)
-    return _save(invocation, plan, tests=not untested)
+        return guide(invocation, plan, named=server_name is not None, tests=tests)
+    return _save(invocation, plan, tests=tests)
 
 
 def _can_ask(invocation: Invocation) -> bool:

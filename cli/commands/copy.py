@@ -12,6 +12,8 @@ from confobjects.management.documents.copying import CopyReport, Progress, copy
 
 from ..command import make_command
 from ..invocation import Invocation, SavedChange
+from ..output.changes import choose_warnings
+from ..save_tests import choose_tests
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -46,7 +48,14 @@ def _open(invocation: Invocation, url: str, *, missing_ok: bool) -> ManagementCo
 def _run(invocation: Invocation, source: str, target: str, force: bool) -> int:
     with _open(invocation, source, missing_ok=False) as old, _open(invocation, target, missing_ok=True) as new:
         bar = _make_bar(invocation)
-        report = copy(old.site, new.site, replace=force, dry_run=invocation.dry_run, progress=bar)
+        report = copy(
+            old.site,
+            new.site,
+            replace=force,
+            dry_run=invocation.dry_run,
+            progress=bar,
+            tests=choose_tests(invocation, target),
+        )
     if (report.created or report.replaced) and not invocation.dry_run:
         invocation.remember_change(SavedChange(target, report.number))
     if invocation.form == "json":
@@ -57,7 +66,7 @@ def _run(invocation: Invocation, source: str, target: str, force: bool) -> int:
         counts = {"created": report.created, "replaced": report.replaced, "same": report.same}
         invocation.say(dumps({"changed": bool(report.created or report.replaced), **counts, "warnings": warnings}))
         return 0
-    invocation.warn(report.warnings)
+    invocation.warn(choose_warnings(invocation, report.warnings))
     if not invocation.quiet:
         invocation.say(_sentence(report, dry_run=invocation.dry_run))
     return 0

@@ -34,6 +34,8 @@ Examples:
   history --limit 10
   history show 7
   history mail-server --server-name one"""
+TESTS = {"tested": "tested", "untested": "untested", "declined": "not tested by --no-test"}
+"""Whether an object was tested before it was saved, in the words of the command line."""
 _STATES = {
     "pending": "is being made, or was interrupted: the next change finishes it",
     "unclear": "was interrupted; it is not known whether it was made",
@@ -116,7 +118,8 @@ def _describe_change(one: HistoryRecord, by: Mapping[int, int]) -> str:
 def _headline(change: RecordedChange) -> str:
     target = f" to {change.new_path}" if change.new_path is not None else ""
     again = ", disabled and enabled again" if change.restarted else ""
-    return f"{change.action} {change.path}{target}{again}"
+    test = f", {TESTS[change.test]}" if change.test else ""
+    return f"{change.action} {change.path}{target}{again}{test}"
 
 
 def _detail_lines(one: HistoryRecord, by: Mapping[int, int], registry: Registry) -> Iterator[str]:
@@ -189,4 +192,6 @@ def _change_as_json(change: RecordedChange) -> dict[str, Any]:
         found["new_path"] = str(change.new_path)
     if change.restarted:
         found["restarted"] = True
+    if change.test:
+        found["test"] = change.test
     return found

@@ -14,7 +14,8 @@ from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
-from ..mail_servers import begin_test, check_names, keep_test, load_target, name_options, show_stages
+from ..mail_servers import begin_test, check_names, keep_test, load_target, name_options
+from ..output.stages import show_stages
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

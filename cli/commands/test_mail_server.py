@@ -17,7 +17,8 @@ from confobjects.texts.visible import make_visible
 from ..command import make_command
 from ..effective_objects import find_unsaved, unsaved_options
 from ..invocation import Invocation
-from ..mail_servers import begin_test, check_names, keep_test, load_target, name_options, show_stages
+from ..mail_servers import begin_test, check_names, keep_test, load_target, name_options
+from ..output.stages import show_stages
 from ..sender_domains import DomainQuestion, domain_options, find_report, judge_alone, report_lines
 
 if TYPE_CHECKING:

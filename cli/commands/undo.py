@@ -9,6 +9,7 @@ import click
 from ..command import make_command
 from ..invocation import Invocation
 from ..output.changes import tell_changes
+from ..save_tests import choose_tests
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -39,10 +40,10 @@ def _run(invocation: Invocation, number: int | None, to: int | None) -> int:
         raise click.UsageError("undo takes the number of a change, or --to and the number of the last change to keep")
     with invocation.open_for_change() as context:
         if number is not None:
-            report = context.undo(number, dry_run=invocation.dry_run)
+            report = context.undo(number, dry_run=invocation.dry_run, tests=choose_tests(invocation))
             return tell_changes(invocation, report, f"Change {number} was taken back.")
         edits = [one.number for one in context.history() if one.number > (to or 0) and one.state == "edited"]
-        report = context.undo_to(to or 0, dry_run=invocation.dry_run)
+        report = context.undo_to(to or 0, dry_run=invocation.dry_run, tests=choose_tests(invocation))
     for edit in edits:
         invocation.note(f"change {edit} is an edit by hand: its effect is unknown, and it stays")
     return tell_changes(

@@ -12,7 +12,8 @@ from confobjects.management.changing.operations import Operation
 from ..output.changes import deferred_line, plan_lines
 from ..output.shown import Units, show
 from ..output.table import format_cell
-from ..words.actions import render
+from ..save_tests import choose_tests, open_tests, tell_tests
+from ..words.actions import asks_for, render
 from ..words.command_line import line_of
 from .choosing import LONG
 from .pages import BACK, QUIT, list_menu
@@ -143,21 +144,48 @@ class InteractiveSession:
             return True
         if not self.terminal.confirm("Do it?", default=default):
             return False
-        self._carry_out(operations, done)
-        return True
-
-    def _carry_out(self, operations: Sequence[Operation], done: str) -> None:
         self.invocation.recorded = "; ".join(line_of(operation, self.registry) for operation in operations)
         missing = {warning.origin for warning in self.context.storage.warnings}
-        with self.context.change() as transaction:
-            for operation in operations:
-                operation.ask(transaction)
+        saved = self._save(operations)
+        if saved is None:
+            return False
         for origin in sorted(missing - {warning.origin for warning in self.context.storage.warnings}):
             self.terminal.say(f"new file {origin}")
-        self.terminal.say(done)
-        for deferred in transaction.report.deferred:
-            self.terminal.say(deferred_line(deferred))
+        self.invocation.warn(warning for warning in saved.warnings if warning not in report.warnings)
+        self._tell_saved(saved, done)
         self.recorder.record(operations)
+        return True
+
+    def _save(self, operations: Sequence[Operation]) -> ChangeReport | None:
+        """Carry out some operations; if a test fails, ask whether to save without it, and return None if not."""
+        try:
+            return self._carry_out(operations)
+        except ConfobjectsError as error:
+            if not asks_for(error.diagnostics, "save-untested"):
+                raise
+            self.tell_refusal(error)
+        if not self.terminal.confirm("Save it without a test?", default=False):
+            return None
+        tests = open_tests(self.invocation)
+        before, tests.choice = tests.choice, "never"
+        try:
+            return self._carry_out(operations)
+        finally:
+            tests.choice = before
+
+    def _carry_out(self, operations: Sequence[Operation]) -> ChangeReport:
+        with self.context.change(tests=choose_tests(self.invocation)) as transaction:
+            for operation in operations:
+                operation.ask(transaction)
+        return transaction.report
+
+    def _tell_saved(self, report: ChangeReport, done: str) -> None:
+        self.terminal.say(f"Configuration saved. {done}" if any(change.test for change in report.changes) else done)
+        if self.invocation.tests is not None:
+            tell_tests(self.terminal.say, self.invocation.tests, report.changes)
+            self.invocation.tests.made.clear()
+        for deferred in report.deferred:
+            self.terminal.say(deferred_line(deferred))
 
 
 def quoted_name(obj: Any) -> str:

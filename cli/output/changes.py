@@ -10,6 +10,7 @@ from confobjects.texts.visible import make_visible
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from confobjects.diagnostics import Diagnostic
     from confobjects.objects.changes import ChangeReport, ObjectChange
     from confobjects.objects.model import DeferredCheck
 
@@ -21,14 +22,16 @@ def tell_changes(invocation: Invocation, report: ChangeReport, done: str) -> int
     if invocation.form == "json":
         _tell_json(invocation, report)
         return 0
-    invocation.warn(report.warnings)
+    invocation.warn(choose_warnings(invocation, report.warnings))
     if not report.changed:
         invocation.tell_success("Nothing changed.")
         return 0
     if invocation.dry_run:
         invocation.say("\n".join(plan_lines(report.changes)))
     else:
-        invocation.tell_success(done)
+        saved = "Configuration saved. " if any(change.test for change in report.changes) else ""
+        invocation.tell_success(f"{saved}{done}")
+        _tell_tests(invocation, report)
     touched = {(change.new_path or change.path, name) for change in report.changes for name in change.names()}
     for deferred in report.deferred:
         # A deferred value that this change does not touch was reported earlier; the JSON lists all.
@@ -41,6 +44,22 @@ def tell_changes(invocation: Invocation, report: ChangeReport, done: str) -> int
     for action in report.admin_actions:
         invocation.note(make_visible(f"{action.path}, {action.property}: {action.synopsis}"))
     return 0
+
+
+def choose_warnings(invocation: Invocation, warnings: Iterable[Diagnostic]) -> Iterable[Diagnostic]:
+    """Return the warnings to print: a script is not told that what it saves was not tested."""
+    if invocation.form != "script":
+        return warnings
+    from ..words.actions import asks_for
+
+    return [warning for warning in warnings if not asks_for((warning,), "test-mail")]
+
+
+def _tell_tests(invocation: Invocation, report: ChangeReport) -> None:
+    if invocation.tests is not None and invocation.tells_people:
+        from ..save_tests import tell_tests
+
+        tell_tests(invocation.say, invocation.tests, report.changes)
 
 
 def deferred_line(deferred: DeferredCheck) -> str:
@@ -93,6 +112,8 @@ def report_as_json(report: ChangeReport, *, dry_run: bool) -> dict[str, Any]:
             item["new_path"] = str(change.new_path)
         if change.restarted:
             item["restarted"] = True
+        if change.test:
+            item["test"] = change.test
         changes.append(item)
     return {
         "changed": report.changed,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from .quoting import quote_word
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from confobjects.actions import RemedyAction, Verb
     from confobjects.diagnostics import Diagnostic
 
@@ -28,6 +30,9 @@ WORDS: Final[dict[Verb, str]] = {
     "lift-suppression": "mail-quota lift {}",
     "reset-quota": "mail-quota reset {}",
     "resume-sender": "mail-service resume {}",
+    "test-mail": 'test-mail-server --{1} "{2}"',
+    "save-untested": "--no-test saves it without a test",
+    "give-values": "--define TOKEN=VALUE or --env-file FILE",
     "undo": "undo {}",
     "undo-to": "undo --to {}",
     "show-change": "history show {}",
@@ -66,6 +71,11 @@ def word(action: RemedyAction) -> str:
     """Return an action in the words of the command line."""
     quote = quote_word if action.verb in _COPIED else str
     return WORDS[action.verb].format(*map(quote, action.arguments))
+
+
+def asks_for(problems: Iterable[Diagnostic], verb: Verb) -> bool:
+    """Tell whether the remedy of a problem asks for an action."""
+    return any(action.verb == verb for problem in problems for action in problem.list_actions())
 
 
 def render(problem: Diagnostic) -> str:

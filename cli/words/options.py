@@ -60,6 +60,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(("--definitions",), "DIR", "A directory of additional object definitions.", "Storage", repeat=True),
     Option(("--noBuiltinDefinitions",), None, "Leave out the object definitions of confobjects itself.", "Storage"),
     Option(("--define",), "TOKEN=VALUE", "A value for configuration expressions.", "Storage", repeat=True),
+    Option(("--env-file",), "FILE", "Variables (NAME=VALUE) instead of the environment.", "Storage"),
     Option(("-h", "--hostname"), "HOST", "The directory server's host name or address.", "LDAP connection"),
     Option(("-p", "--port"), "PORT", "The directory server's port.", "LDAP connection"),
     Option(("-D", "--bindDn"), "DN", "The DN to bind with.", "LDAP connection"),
@@ -96,6 +97,8 @@ OPTIONS: Final[tuple[Option, ...]] = (
     ),
     Option(("--connectTimeout",), "MILLISECONDS", "How long connecting may take.", "LDAP connection"),
     Option(("--baseDN",), "DN", "The base DN of the configuration.", "LDAP connection"),
+    Option(("--test",), None, "Test what is saved first, and save it only if it works.", "Tests"),
+    Option(("--no-test",), None, "Save without a test, whatever the mail service says.", "Tests"),
     Option(("--wait",), "SECONDS", "After a change, wait until all followers have it in effect.", "Followers"),
     Option(("--state-url",), "URL", "Where the followers report, if not beside the configuration.", "Followers"),
     Option(("-n", "--no-prompt"), None, "Never prompt.", "Input and output"),
@@ -153,6 +156,7 @@ _KEY_STORE_PASSWORD: Final = (
 )
 
 CONFLICTS: Final[tuple[Conflict, ...]] = (
+    Conflict((("test",), ("no_test",)), "one asks for a test before a save, the other for none"),
     Conflict((("quiet",), ("verbose",)), "one asks for less output, the other for more"),
     Conflict((("script_friendly",), ("verbose",)), "output for scripts has no remarks"),
     Conflict((("batch",), ("batchfilepath",)), "each says where the commands are"),

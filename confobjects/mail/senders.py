@@ -45,6 +45,17 @@ class MailSender(Record):
         )
 
 
+def find_server(obj: EffectiveObjectLike) -> tuple[Any, MailSender | None]:
+    """Return the mail server that an object is, or that the mail sender that it is goes through, and that sender.
+
+    Raises as :func:`read_sender`.
+    """
+    if "mail-server" not in obj:
+        return obj, None
+    sender = read_sender(obj)
+    return sender.server, sender
+
+
 def read_sender(sender: EffectiveObjectLike) -> MailSender:
     """Return who mail comes from by a mail sender object.
 

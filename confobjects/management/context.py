@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from confobjects.definitions.installed import InstalledText
     from confobjects.diagnostics import Diagnostic
     from confobjects.management.changing.transaction import Given, Transaction
+    from confobjects.management.changing.trials import OpenTests
     from confobjects.management.documents.comparing import States
     from confobjects.management.history.records import HistoryRecord, Objects
     from confobjects.management.resealing import ResealReport
@@ -132,29 +133,35 @@ class ManagementContext:
 
         return records.rebuild_as_of(self.site, number)
 
-    def undo(self, number: int, *, dry_run: bool = False) -> ChangeReport:
+    def undo(self, number: int, *, dry_run: bool = False, tests: OpenTests | None = None) -> ChangeReport:
         """Take one change back. See :func:`undoing.undo`."""
         from confobjects.management.history import undoing
 
-        with self.change(dry_run=dry_run) as tx:
+        with self.change(dry_run=dry_run, tests=tests) as tx:
             undoing.undo(tx, number)
         return tx.report
 
-    def undo_to(self, number: int, *, dry_run: bool = False) -> ChangeReport:
+    def undo_to(self, number: int, *, dry_run: bool = False, tests: OpenTests | None = None) -> ChangeReport:
         """Take back every change after one. See :func:`undoing.undo_to`."""
         from confobjects.management.history import undoing
 
-        with self.change(dry_run=dry_run) as tx:
+        with self.change(dry_run=dry_run, tests=tests) as tx:
             undoing.undo_to(tx, number)
         return tx.report
 
     # -- changing ------------------------------------------------------------------------------------------------
 
     def change(
-        self, *, dry_run: bool = False, accept_losses: bool = False, expected: Sequence[InstalledText] = ()
+        self,
+        *,
+        dry_run: bool = False,
+        accept_losses: bool = False,
+        expected: Sequence[InstalledText] = (),
+        tests: OpenTests | None = None,
     ) -> Transaction:
         """Return a transaction: a ``with`` block whose changes are judged as a whole and written when it ends.
 
+        Nothing is connected to unless ``tests`` asks for it: :func:`confobjects.save_tests` makes it.
         See :class:`~confobjects.management.changing.transaction.Transaction` for the options.
         """
         from confobjects.management.changing.transaction import Transaction
@@ -168,11 +175,16 @@ class ManagementContext:
             self._tell(report)
 
         made = Transaction(
-            self.site, dry_run=dry_run, accept_losses=accept_losses, expected=expected, committed=conclude
+            self.site,
+            dry_run=dry_run,
+            accept_losses=accept_losses,
+            expected=expected,
+            tests=tests,
+            committed=conclude,
         )
         return made
 
-    def create(
+    def create(  # noqa: PLR0913 - the options of a creation
         self,
         kind: str,
         name: Name,
@@ -180,13 +192,14 @@ class ManagementContext:
         *,
         type: str | None = None,  # noqa: A002 - the word of the option
         dry_run: bool = False,
+        tests: OpenTests | None = None,
     ) -> ChangeReport:
         """Create one object. See :meth:`Transaction.create`."""
-        with self.change(dry_run=dry_run) as tx:
+        with self.change(dry_run=dry_run, tests=tests) as tx:
             tx.create(kind, name, values, type=type)
         return tx.report
 
-    def modify(
+    def modify(  # noqa: PLR0913 - the options of a modification
         self,
         kind: str,
         name: Name,
@@ -194,9 +207,10 @@ class ManagementContext:
         *,
         type: str | None = None,  # noqa: A002 - the word of the option
         dry_run: bool = False,
+        tests: OpenTests | None = None,
     ) -> ChangeReport:
         """Change properties of one object. See :meth:`Transaction.modify`."""
-        with self.change(dry_run=dry_run) as tx:
+        with self.change(dry_run=dry_run, tests=tests) as tx:
             tx.modify(kind, name, changes, type=type)
         return tx.report
 
@@ -212,11 +226,13 @@ class ManagementContext:
             tx.rename(kind, name, new_name)
         return tx.report
 
-    def apply(self, wanted: States, *, prune: bool = False, dry_run: bool = False) -> ChangeReport:
+    def apply(
+        self, wanted: States, *, prune: bool = False, dry_run: bool = False, tests: OpenTests | None = None
+    ) -> ChangeReport:
         """Make stored objects match the wanted ones; with ``prune`` delete others. See :func:`applying.bring_about`."""
         from confobjects.management.documents.applying import bring_about, find_expected
 
-        with self.change(dry_run=dry_run, expected=find_expected(wanted)) as tx:
+        with self.change(dry_run=dry_run, expected=find_expected(wanted), tests=tests) as tx:
             bring_about(tx, wanted, prune=prune)
         return tx.report
 

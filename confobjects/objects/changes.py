@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from confobjects.paths import ManagedObjectPath
 
 Action = Literal["create", "modify", "delete", "rename"]
+SaveTest = Literal["", "tested", "untested", "declined"]
+"""Whether a saved object was tested before; ``declined`` says that whoever saved it wanted no test."""
 Value = object
 """A value as a caller gives it: text, or the Python value of the property's syntax."""
 
@@ -53,7 +55,8 @@ class PropertyChanges(Record):
 class ObjectChange(Record):
     """The result of a change for one object: stored texts of each changed property, before and after.
 
-    ``restarted`` tells that the change disables the object and enables it again.
+    ``restarted`` tells that the change disables the object and enables it again. ``test`` says of an object that can be
+    tested whether it was, before it was saved; empty where nothing was to decide that.
     """
 
     path: ManagedObjectPath
@@ -63,6 +66,7 @@ class ObjectChange(Record):
     after: Mapping[str, Texts]
     new_path: ManagedObjectPath | None = None
     restarted: bool = False
+    test: SaveTest = ""
 
     def names(self) -> tuple[str, ...]:
         """Return the changed properties in order of declaration."""

@@ -78,8 +78,12 @@ _DEFS: Final[Schema] = {
             "new_path": _PATH,
             "type": {"description": "The name of the object's definition.", "type": "string"},
             "restarted": {"description": "The object is disabled and enabled again.", "const": True},
+            "test": {
+                "description": "Whether it was tested before it was saved.",
+                "enum": ["tested", "untested", "declined"],
+            },
         },
-        ("new_path", "type", "restarted"),
+        ("new_path", "type", "restarted", "test"),
         "The change to one object.",
     ),
     "stage": _object_of(
@@ -214,7 +218,7 @@ _TEST: Final = {
     "exit": {"type": "integer"},
     "diagnostics": _DIAGNOSTICS,
     "found": {"description": "What the test found out.", "type": "object"},
-    "notes": _list_of(_TEXT, "What applies to mail of the sender, whatever the test says."),
+    "notes": _list_of(_TEXT, "What applies to mail, whatever the test says."),
     "domain": _DOMAIN,
     "warnings": _DIAGNOSTICS,
     "stages": _STAGES,

@@ -16,6 +16,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, TrustError
 from confobjects.mail.envelope import make_envelope
+from confobjects.mail.notes import list_notes
 from confobjects.mail.plan import DeliveryPlan, TokenSources, TransportSetting
 from confobjects.mail.planning import plan_delivery
 from confobjects.mail.report import DeliveryReport, StageTime, format_stage
@@ -44,7 +45,7 @@ class TestResult(Record):
     ``tested`` says whether saved or unsaved values were tested. ``code``, ``stage``, ``summary``, ``remedy``,
     ``property`` and ``reply`` come from the diagnosis and are empty after success. ``found`` are facts about the server
     (addresses, certificate, extensions, …). ``sender`` is the path of the mail sender that was tested, if it was one, and
-    ``notes`` are what applies to its mail whatever the test says. ``domain`` is what receivers will think of that mail, if
+    ``notes`` are what applies to mail whatever the test says. ``domain`` is what receivers will think of that mail, if
     that was looked up; it decides nothing. ``host`` is the mail server's, empty if no delivery could be planned.
     """
 
@@ -126,7 +127,7 @@ def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
         return _with_failure(TestResult(server.path, depth, tested, ok=False, sender=through), error)
     envelope = _Envelope(tuple(to), from_) if sender is None else _Envelope(tuple(to), sender.address, sender)
     test = _ServerTest(plan.for_test(), network or Network(), envelope, progress)
-    notes = () if sender is None else (sender.as_note(plan.host),)
+    notes = list_notes(plan, sender)
     ok = TestResult(
         server.path,
         depth,
@@ -170,7 +171,7 @@ def check_domain(
         "unsaved" if unsaved else "saved",
         ok=True,
         sender=sender.path,
-        notes=(sender.as_note(plan.host),),
+        notes=list_notes(plan, sender),
         warnings=plan.warnings,
         domain=report,
         host=plan.host,

@@ -47,6 +47,12 @@ SAID = {
     RemedyAction("lift-suppression", "a@b.c"): ("mail-quota lift a@b.c", 'lift_suppression("a@b.c")'),
     RemedyAction("reset-quota", "a@b.c"): ("mail-quota reset a@b.c", 'reset_quota("a@b.c")'),
     RemedyAction("resume-sender", "one"): ("mail-service resume one", 'forget_refused_logins("one")'),
+    RemedyAction("test-mail", "mail-server", "server-name", "a b"): (
+        'test-mail-server --server-name "a b"',
+        'check_server of the mail-server "a b"',
+    ),
+    RemedyAction("save-untested"): ("--no-test saves it without a test", "save it without a test (tests=None)"),
+    RemedyAction("give-values"): ("--define TOKEN=VALUE or --env-file FILE", "define or environment"),
     RemedyAction("undo", "7"): ("undo 7", "undo(7)"),
     RemedyAction("undo-to", "3"): ("undo --to 3", "undo_to(3)"),
     RemedyAction("show-change", "3"): ("history show 3", "the record of change 3"),
@@ -113,6 +119,8 @@ _OWN = {
     "--unsealed",
     "--dkim",
     "--spf",
+    "--no",
+    "--env",
 }
 """Options of single commands, and those that name an object, up to their first hyphen."""
 

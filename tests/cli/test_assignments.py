@@ -91,6 +91,7 @@ def test_values_of_all_kinds_come_together(tmp_path: Path, monkeypatch: pytest.M
         *("--set-env", "smtp-property:LOCALHOST"),
         *("--set", "smtp-property:mail.smtp.mailextension=x"),
         *("--set-file", f"smtp-property:{tmp_path}/timeout"),
+        "--no-test",
     )
     assert (done.status, done.err) == (0, "")
     assert values("smtp-property") == ["mail.smtp.mailextension=x", "mail.smtp.timeout=1", "mail.smtp.localhost=x"]
@@ -101,8 +102,8 @@ def test_a_secret_from_a_file_or_a_variable_is_no_matter_for_a_warning(
 ) -> None:
     monkeypatch.setenv("MAIL_PIN", CANARY)
     (tmp_path / "pin").write_text(f"{CANARY}-2\n")
-    assert change("--set", "auth-username:joe", "--set-env", "auth-password:MAIL_PIN") == (0, "", "")
-    assert change("--set-file", f"auth-password:{tmp_path}/pin") == (0, "", "")
+    assert change("--set", "auth-username:joe", "--set-env", "auth-password:MAIL_PIN", "--no-test") == (0, "", "")
+    assert change("--set-file", f"auth-password:{tmp_path}/pin", "--no-test") == (0, "", "")
 
 
 # -- what is doubted ---------------------------------------------------------------------------------------------------
@@ -115,7 +116,7 @@ ON_THE_LINE = (
 
 @pytest.mark.parametrize("typed", [f"auth-password:{CANARY}", f"Auth-Password:{CANARY}"])
 def test_a_secret_on_the_line_is_doubted(typed: str) -> None:
-    assert change("--set", "auth-username:joe", "--set", typed) == (0, "", ON_THE_LINE)
+    assert change("--set", "auth-username:joe", "--set", typed, "--no-test") == (0, "", ON_THE_LINE)
     assert change("--set", typed, "-Q") == (0, "", "")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from confobjects.cli.words.options import OPTIONS
+from confobjects.cli.words.options import OPTIONS, Option
 from tests.cli.sessions import fresh, run
 from tests.docs_check import ROOT
 
@@ -24,6 +24,10 @@ def _own_file(tmp_path: Path) -> Iterator[None]:
         yield
 
 
+def _words_of(option: Option) -> tuple[str, ...]:
+    return (option.name, re.sub("_(env|file)$", "", option.name), *option.usual_spellings)
+
+
 def test_every_option_is_read_somewhere_or_said_to_have_no_effect() -> None:
     """Its name or a spelling stands in a module beside the table; ``:env`` and ``:file`` belong to what stands before them."""
     modules = [path for path in (ROOT / "cli").rglob("*.py") if path.name != "options.py"]
@@ -31,8 +35,7 @@ def test_every_option_is_read_somewhere_or_said_to_have_no_effect() -> None:
     lost = [
         option.name
         for option in OPTIONS
-        if not option.unused
-        and not any(f'"{word}"' in text for word in (re.sub("_(env|file)$", "", option.name), *option.usual_spellings))
+        if not option.unused and not any(f'"{word}"' in text for word in _words_of(option))
     ]
     assert lost == []
 

@@ -76,7 +76,7 @@ def services(url: str) -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def change(*values: str) -> Outcome:
-    return run("set-mail-server-prop", "--server-name", "one", *values, "--wait", LONG)
+    return run("set-mail-server-prop", "--server-name", "one", *values, "--wait", LONG, "--no-test")
 
 
 @pytest.fixture

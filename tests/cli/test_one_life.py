@@ -86,7 +86,7 @@ SHOWN = {
         "  delete-trust-manager-provider --provider-name blind",
     ],
     2: [
-        "create /mail-server/one",
+        "create /mail-server/one, untested",
         "  auth-password: - -> ********",
         "  auth-username: - -> joe",
         "  enabled: - -> true",

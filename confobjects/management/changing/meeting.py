@@ -95,14 +95,18 @@ class ChangePlan(Protocol):
         ...
 
 
-def settle(transaction: ChangePlan) -> int | None:
+def settle(transaction: ChangePlan, planned: list[ObjectOutcome] | None = None, *, again: bool = False) -> int | None:
     """Plan, commit and confirm a change, and return its number in the history, if it has one.
 
+    ``planned`` is the plan, if it was made already; with ``again`` it was made so long ago that it has to be made again.
     Raises :class:`~confobjects.errors.ChangedMeanwhileError` and others.
     """
     storage = transaction.site.storage
     for attempt in range(_ATTEMPTS):
-        found = _make_plan(transaction, again=attempt > 0)
+        if again or attempt > 0:
+            found = plan_again(transaction)
+        else:
+            found = transaction.plan() if planned is None else planned
         if not found:
             return None
         changes = transaction.build_changes(found)
@@ -120,15 +124,12 @@ def settle(transaction: ChangePlan) -> int | None:
     return None
 
 
-def _make_plan(transaction: ChangePlan, *, again: bool) -> list[ObjectOutcome]:
-    """Return the plan. If it worked before and fails now, a change of someone else is the cause."""
+def plan_again(transaction: ChangePlan) -> list[ObjectOutcome]:
+    """Return the plan on what the storage holds now. It worked before: if it fails, a change of someone else is the cause."""
     try:
-        if again:
-            transaction.replay()
+        transaction.replay()
         return transaction.plan()
     except (ConstraintError, ObjectInUseError) as error:
-        if not again:
-            raise
         _raise_changed("the object, or one it depends on, was changed by someone else meanwhile", error.diagnostics)
 
 

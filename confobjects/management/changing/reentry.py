@@ -11,7 +11,8 @@ Laws of this module:
 2. It makes no difference how the value changes: in the object, by a default that follows another property, in an object that it is
    inherited from, by a document or by an undo.
 3. Of pairs, the definition may name those with which the secret travels; one whose name is not known is one of them.
-4. A secret that is only an expression need not be given again, and neither is a new or another one kept.
+4. Nothing is tested with a stored secret within a pair while another pair of its group changes.
+5. A secret that is only an expression need not be given again, and neither is a new or another one kept.
 """
 
 from __future__ import annotations
@@ -59,6 +60,25 @@ class ReentryRule:
             changed = [travel.property for travel in rule.travels if self._is_redirected(old, new, travel)]
             if changed:
                 yield _describe_reuse(new, prop, changed)
+
+    def find_reused_pairs(self, old: ManagedObject, new: ManagedObject) -> Iterator[Diagnostic]:
+        """Yield a problem for each secret within a pair that stays while another pair of its group changes.
+
+        The group of ``a.proxy.password`` is ``a.proxy.*``: it says where the secret goes, and as whom. Such a change can be
+        saved; only a test would use the secret before somebody has looked at the change.
+        """
+        for prop in new.definition.properties.values():
+            if not prop.syntax.secret_names or prop.name not in old.definition.properties:
+                continue
+            if prop.name in self.given.get(new.path, ()):
+                continue
+            was, now = (
+                judge.reader.read_current(obj, prop)[0] for judge, obj in ((self.before, old), (self.after, new))
+            )
+            for secret in (text for text in now if text in was and mask_secret(prop, text) != text):
+                name = prop.syntax.key(secret)
+                if _select_group(prop, was, name) != _select_group(prop, now, name):
+                    yield _describe_reused_pair(new, prop, str(name))
 
     def _stays(self, old: ManagedObject, new: ManagedObject, prop: PropertyDefinition) -> bool:
         """Whether a literal secret is there before and after the change, which does not give it."""
@@ -110,6 +130,29 @@ def _select_pairs(travel: Travel, prop: PropertyDefinition, texts: Texts) -> Tex
         return texts
     names = [(prop.syntax.key(text), text) for text in texts]
     return tuple(text for name, text in names if not isinstance(name, str) or has_opener(name) or travel.includes(name))
+
+
+def _select_group(prop: PropertyDefinition, texts: Texts, name: object) -> frozenset[str]:
+    """Return the pairs that have a name of the same group as another pair, and those whose names are not known."""
+    group = f"{str(name).rpartition('.')[0]}."
+    names = [(prop.syntax.key(text), text) for text in texts]
+    return frozenset(
+        text
+        for key, text in names
+        if key != name and (not isinstance(key, str) or has_opener(key) or key.startswith(group))
+    )
+
+
+def _describe_reused_pair(obj: ManagedObject, prop: PropertyDefinition, name: str) -> Diagnostic:
+    group = name.rpartition(".")[0]
+    return Diagnostic(
+        "constraint-violated",
+        f"a change of {prop.name} {group}.* needs {name} to be given again",
+        path=str(obj.path),
+        property=prop.name,
+        detail="the stored secret could be sent elsewhere, or under another name",
+        remedy=("give ", RemedyAction("setting", prop.name, name), " again, with all other values of it"),
+    )
 
 
 def _find_stored(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from confobjects.dn import DN
     from confobjects.management.changing.redefining import Redefinition
     from confobjects.management.changing.sealing import ChangeSealer
+    from confobjects.management.changing.trials import OpenTests, SaveTester, TestDecision
     from confobjects.management.site import Site
     from confobjects.mapping.entry import Change, Entry
     from confobjects.mapping.journal import Note
@@ -72,18 +74,21 @@ class Transaction:
     and nothing is written. ``report`` holds the outcome after the block. With ``dry_run`` nothing is written
     in any case. ``committed`` is called with the report of a change that was written. With ``accept_losses`` the
     definitions that the configuration holds may give up what protects values. ``expected`` are definitions that will be
-    installed by this change, so that it may also change objects of them.
+    installed by this change, so that it may also change objects of them. ``tests`` makes what decides about tests of
+    the objects that are saved, and tests them, see :mod:`~confobjects.management.changing.trials`; without it nothing is
+    tested.
 
     The definitions that count are always those that will be stored, see :mod:`~confobjects.management.changing.redefining`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the options of a change, all by keyword
         self,
         site: Site,
         *,
         dry_run: bool = False,
         accept_losses: bool = False,
         expected: Sequence[InstalledText] = (),
+        tests: OpenTests | None = None,
         committed: Callable[[ChangeReport], None] | None = None,
     ) -> None:
         self.site = site
@@ -96,7 +101,12 @@ class Transaction:
         self.report: ChangeReport
         self.undoes: tuple[int, ...] = ()
         """The numbers of the changes that this one takes back."""
-        self._lock = site.storage.writing()
+        self._lock: AbstractContextManager[None] = site.storage.writing()
+        self._open_tests = tests
+        self._tester: SaveTester | None = None
+        self._decision: TestDecision | None = None
+        self._states: dict[ManagedObjectPath, Any] = {}
+        """The states of the tested objects, and of those that they depend on, when they were tested."""
         self._asked: list[Callable[[], None]] = []
         self._takes_sealed = False
         self._nested = False
@@ -140,6 +150,8 @@ class Transaction:
         self._problems = Collector()
         self._touched: dict[ManagedObjectPath, set[str]] = {}
         self._given: dict[ManagedObjectPath, set[str]] = {}
+        self._followed: dict[ManagedObjectPath, set[str]] = {}
+        self._reused: Sequence[Diagnostic] = ()
 
     def replay(self) -> None:
         """Repeat every request on what the storage holds now."""
@@ -173,8 +185,17 @@ class Transaction:
                 self._finish()
         finally:
             self._lock.__exit__(kind, error, trace)
-        if kind is None and self._committed is not None and self.report.changed and not self.dry_run:
-            self._committed(self.report)
+        if kind is None and self.report.changed and not self.dry_run:
+            self._keep_tests()
+            if self._committed is not None:
+                self._committed(self.report)
+
+    def _keep_tests(self) -> None:
+        """Keep the results of tests of what is saved now."""
+        tested = [change.new_path or change.path for change in self.report.changes if change.test == "tested"]
+        if self._tester is not None and tested:
+            unkept = tuple(self._tester.keep(self.site.with_registry(self.registry_after), tested))
+            self.report = self.report.replace(warnings=(*self.report.warnings, *unkept))
 
     @_remember_request
     def reseal(self, path: ManagedObjectPath) -> None:
@@ -614,6 +635,7 @@ class Transaction:
         if any(meant):
             after = tuple(written if names_it else text for text, names_it in zip(texts, meant, strict=True))
             self._put(obj.replace(values={**obj.values, prop.name: after}), [prop.name])
+            self._followed.setdefault(obj.path, set()).add(prop.name)
             return
         self._problems.error(
             "object-in-use",
@@ -623,16 +645,90 @@ class Transaction:
         )
 
     def _finish(self) -> None:
+        planned = self._decide_tests()
+        if self._tester is not None and self._decision is not None and self._decision.tested:
+            self._test(self._tester, self._decision)
+            planned = None
         if self.site.storage.serialises_writers or self.dry_run:
-            found = self.plan()
+            found = self._plan_now() if planned is None else planned
             if found and not self.dry_run:
                 number = self.site.storage.commit(self.build_changes(found), self.make_note())
                 self.report = self.report.replace(number=number)
             return
         from confobjects.management.changing.meeting import settle
 
-        number = settle(self)
+        number = settle(self, planned, again=bool(self._states))
         self.report = self.report.replace(number=number)
+
+    def _plan_now(self) -> list[ObjectOutcome]:
+        """Return the plan; after a test it is made again, from what the storage holds now."""
+        if not self._states:
+            return self.plan()
+        from confobjects.management.changing.meeting import plan_again
+
+        return plan_again(self)
+
+    def _decide_tests(self) -> list[ObjectOutcome] | None:
+        """Decide about tests of what is saved, if any of it can be tested; return the plan if it had to be made for that."""
+        pending = self._world.pending.values()
+        if self._open_tests is None or all(o is None or o.definition.verification is None for o in pending):
+            return None
+        from confobjects.management.changing.trials import find_saved
+
+        planned = self.plan()
+        saved = list(find_saved(planned, self.site.make_reader(self._world), self._followed))
+        if saved:
+            self._tester = self._open_tests(self.site)
+            self._decision = self._tester.decide(self.site, self._world, saved)
+            self.report = self._add_tests(self.report)
+        return planned
+
+    def _test(self, tester: SaveTester, decision: TestDecision) -> None:
+        """Test what will be saved, without the lock: others can write meanwhile, and this change is planned again then."""
+        from confobjects.management.changing.trials import (
+            TestDecision,
+            describe_state,
+            find_depended,
+            refuse_reused,
+        )
+
+        judge = self.site.make_judge(self._world)
+        depended = find_depended(judge, decision.tested)
+        refuse_reused(self._reused, depended)
+        self._states = {obj.path: describe_state(judge, obj, self._find_stored(obj)) for obj in depended}
+        self._lock.__exit__(None, None, None)
+        self._lock = nullcontext()
+        done = tester.test(self.site, self._world, decision.tested)
+        self._decision = TestDecision({**decision.tests, **done.tests}, warnings=(*decision.warnings, *done.warnings))
+        lock = self.site.storage.writing()
+        lock.__enter__()
+        self._lock = lock
+
+    def _find_stored(self, obj: ManagedObject) -> ManagedObject | None:
+        place = self._world.source_of(obj.path)
+        return None if place is None else self._below.find(place)
+
+    def _add_tests(self, report: ChangeReport) -> ChangeReport:
+        """Return a report that says of each object whether it was tested."""
+        decision = self._decision
+        if decision is None:
+            return report
+        changes = tuple(
+            change.replace(test=test) if (test := decision.tests.get(change.new_path or change.path)) else change
+            for change in report.changes
+        )
+        return report.replace(changes=changes, warnings=(*report.warnings, *decision.warnings))
+
+    def _check_tested(self) -> None:
+        """Refuse a change of objects that are not, or depend on others that are not, as they were tested."""
+        from confobjects.management.changing.trials import describe_state, refuse_changed
+
+        self._below.read_ahead(list(self._states))
+        judge = self.site.make_judge(self._world)
+        for path, state in self._states.items():
+            obj = self._world.find(path)
+            if obj is None or describe_state(judge, obj, self._find_stored(obj)) != state:
+                refuse_changed(path)
 
     def plan(self) -> list[ObjectOutcome]:
         """Judge all requests as a whole and set ``report``. Raises one error with every problem."""
@@ -649,6 +745,7 @@ class Transaction:
         given = self._given if sealer is None else sealer.find_known(self._given)
         verdict = Verdict(after, before, self._world.find_stored_place, self._problems, given)
         verdict.judge(found)
+        self._reused = verdict.reused
         if self._redefinition is not None:
             self._judge_definitions(self._redefinition, found)
         if self.registry_after.unusable:
@@ -659,12 +756,16 @@ class Transaction:
             raise error_for(verdict.suggest_fixes(self._world.pending.values(), self._touched))
         if sealer is not None and sealer.seal_again():
             found = find_outcomes(self._world)
+        if self._states:
+            self._check_tested()
         found = sort_outcomes(found, self._world, before, after)
-        self.report = ChangeReport(
-            tuple(outcome.change for outcome in found),
-            tuple(verdict.actions),
-            tuple(verdict.deferred),
-            self._problems.warnings,
+        self.report = self._add_tests(
+            ChangeReport(
+                tuple(outcome.change for outcome in found),
+                tuple(verdict.actions),
+                tuple(verdict.deferred),
+                self._problems.warnings,
+            )
         )
         return found
 

@@ -37,7 +37,7 @@ def try_changes(site: Site, kind: str, name: Name, changes: PropertyChanges) -> 
     changed = changer.apply(changes)
     given = {path: {changer.key_of(name) for name, several in changes.set.items() if several}}
     rule = ReentryRule(site.make_judge(world.below), site.make_judge(world), given, {})
-    reused = rule.find_reused(obj, changed)
+    reused = (*rule.find_reused(obj, changed), *rule.find_reused_pairs(obj, changed))
     problems.extend(problem.replace(severity="error") for problem in reused)
     raise_if_errors(problems)
     changed = _seal_again(site, obj, changed)

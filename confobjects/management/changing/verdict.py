@@ -31,6 +31,8 @@ class Verdict:
         self.given = {} if given is None else given
         self.actions: list[RequiredAction] = []
         self.deferred: list[DeferredCheck] = []
+        self.reused: list[Diagnostic] = []
+        """The problems of stored secrets that are kept with another target; some of them are only warnings."""
 
     def judge(self, outcomes: Sequence[ObjectOutcome]) -> None:
         """Judge every object that will be written or deleted, what refers to it, and what follows it."""
@@ -45,7 +47,7 @@ class Verdict:
             elif obj.path not in judged:  # a renamed and modified object is judged once
                 judged[obj.path] = self._judge_object(obj)
                 if old := self.before.world.find(outcome.source or obj.path):
-                    self.problems.extend(rule.find_reused(old, obj))
+                    self._note_reused(rule, old, obj)
         found = find_heirs(self.before, self.judge_, self._find_changed(outcomes), self.place_before)
         heirs = {heir.after.path: heir for heir in found}
         for heir in heirs.values():
@@ -84,10 +86,15 @@ class Verdict:
             here, place = str(heir.after.path), str(old.path)
             known = self._problems_of(self.before, self.before.judge(old))
             known = tuple(p.replace(path=here) if p.path == place else p for p in known)
-            self.problems.extend(rule.find_reused(old, heir.after))
+            self._note_reused(rule, old, heir.after)
         judged = self.judge_.judge(heir.after)
         self.problems.extend(p for p in self._problems_of(self.judge_, judged) if p not in known)
         return judged
+
+    def _note_reused(self, rule: ReentryRule, old: ManagedObject, new: ManagedObject) -> None:
+        found = list(rule.find_reused(old, new))
+        self.reused.extend((*found, *rule.find_reused_pairs(old, new)))
+        self.problems.extend(found)
 
     @staticmethod
     def _problems_of(judge: Judge, judged: Judgement) -> tuple[Diagnostic, ...]:

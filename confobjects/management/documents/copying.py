@@ -11,7 +11,7 @@ Laws of this module:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from confobjects.actions import RemedyAction
@@ -23,12 +23,13 @@ from confobjects.management.judging import warn_of_unknown
 from confobjects.management.strays import find_strays
 from confobjects.management.world import Overlay
 from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry, diff
-from confobjects.objects.changes import ObjectChange
+from confobjects.objects.changes import Action, ObjectChange, SaveTest
 from confobjects.paths import ROOT, ManagedObjectPath
-from confobjects.records import Record
+from confobjects.records import Record, field
 from confobjects.texts.numbers import read_number
 
 if TYPE_CHECKING:
+    from confobjects.management.changing.trials import OpenTests, SaveTester, TestDecision
     from confobjects.management.site import Site
     from confobjects.mapping.journal import Note
     from confobjects.objects.model import ManagedObject
@@ -54,8 +55,11 @@ class CopyReport(Record):
 
 
 class _CopySource(Record):
+    """What is copied: objects, their entries, and what to note of tests of them."""
+
     objects: dict[ManagedObjectPath, ManagedObject]
     entries: dict[ManagedObjectPath, Entry]
+    tests: Mapping[ManagedObjectPath, SaveTest] = field(default_factory=dict)
 
 
 class _CopyPlan(Record):
@@ -65,15 +69,18 @@ class _CopyPlan(Record):
     missing: list[ManagedObjectPath]
 
 
-def copy(
+def copy(  # noqa: PLR0913 - the options of a copy, all but the two places by keyword
     source: Site,
     target: Site,
     *,
     replace: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
+    tests: OpenTests | None = None,
 ) -> CopyReport:
     """Copy every object of one configuration to another, secrets included.
+
+    ``tests`` makes what decides about tests of the objects that are copied, and tests them, before anything is written.
 
     Raises :class:`~confobjects.errors.ObjectExistsError` when objects of the same name differ and ``replace`` is
     false, the error of the first problem of an object that is broken, and the errors of the storages.
@@ -84,13 +91,40 @@ def copy(
     plan = _make_plan(source, target, found, replace=replace)
     done = {path: path in plan.there for path in plan.missing}
     number = None
+    tester = None if tests is None else tests(target)
+    decision = None if tester is None else _test(target, found, plan, tester)
+    if decision is not None:
+        found = found.replace(tests=decision.tests)
+        warnings = [*warnings, *decision.warnings]
     if not dry_run:
         done, number = _carry_out(
             target, found, plan, lambda: _make_plan(source, target, found, replace=replace), progress
         )
         _verify(target, found)
+        if tester is not None:
+            tested = [path for path, test in found.tests.items() if test == "tested"]
+            warnings = [*warnings, *tester.keep(target, tested)]
     replaced = sum(done.values())
     return CopyReport(len(done) - replaced, replaced, len(found.objects) - len(done), tuple(warnings), number)
+
+
+def _test(target: Site, found: _CopySource, plan: _CopyPlan, tester: SaveTester) -> TestDecision | None:
+    """Decide about tests of what will be written, and test it; None if nothing of it can be tested."""
+    from confobjects.management.changing.trials import TestDecision, may_be_enabled
+
+    world = Overlay(target.open_world())
+    for obj in found.objects.values():
+        world.put(obj)
+    reader = target.make_reader(world)
+    copied = [found.objects[path] for path in plan.missing if found.objects[path].definition.verification is not None]
+    saved = [obj for obj in copied if may_be_enabled(reader, obj)]
+    if not saved:
+        return None
+    decision = tester.decide(target, world, saved)
+    if not decision.tested:
+        return decision
+    done = tester.test(target, world, decision.tested)
+    return TestDecision({**decision.tests, **done.tests}, warnings=(*decision.warnings, *done.warnings))
 
 
 def _share_definitions(source: Site, target: Site) -> tuple[Site, Site]:
@@ -261,7 +295,9 @@ def _make_note(
             told.append(ObjectChange(path, "delete", old.definition, old.values, {}))
             old = None
         before = {} if old is None else old.values
-        told.append(ObjectChange(path, "modify" if old is not None else "create", obj.definition, before, obj.values))
+        action: Action = "create" if old is None else "modify"
+        test = found.tests.get(path, "")
+        told.append(ObjectChange(path, action, obj.definition, before, obj.values, test=test))
     if target.open_sealer() is not None:
         from confobjects.management.changing.sealing import seal_before
 

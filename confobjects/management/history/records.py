@@ -19,7 +19,7 @@ from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import NoSuchObjectError
 from confobjects.management.site import ChangeSignature
 from confobjects.mapping.journal import Note, NotedChange, State
-from confobjects.objects.changes import Action, ObjectChange
+from confobjects.objects.changes import Action, ObjectChange, SaveTest
 from confobjects.objects.model import ManagedObject, Texts
 from confobjects.objects.reading import mask_secret
 from confobjects.paths import ManagedObjectPath
@@ -41,7 +41,7 @@ class RecordedChange(Record):
     """What a change did to one object: masked texts of each changed property, before and after.
 
     ``type`` is the name of the object's definition, ``secrets`` the properties whose texts are masked. ``restarted``
-    tells that the change disabled the object and enabled it again.
+    tells that the change disabled the object and enabled it again, ``test`` whether it was tested before it was saved.
     """
 
     path: ManagedObjectPath
@@ -52,6 +52,7 @@ class RecordedChange(Record):
     new_path: ManagedObjectPath | None = None
     secrets: tuple[str, ...] = ()
     restarted: bool = False
+    test: SaveTest = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -122,6 +123,8 @@ def _change_to_json(change: ObjectChange) -> dict[str, Any]:
         found["secrets"] = secrets
     if change.restarted:
         found["restarted"] = True
+    if change.test:
+        found["test"] = change.test
     return found
 
 
@@ -166,8 +169,11 @@ def _read_change(item: Mapping[str, Any]) -> RecordedChange:
     if item["action"] not in get_args(Action):
         raise ValueError(item["action"])
     restarted = item.get("restarted") is True
+    test = item.get("test", "")
+    if test not in get_args(SaveTest):
+        raise ValueError(test)
     return RecordedChange(
-        _read_path(item["path"]), item["action"], str(item["type"]), before, after, new_path, secrets, restarted
+        _read_path(item["path"]), item["action"], str(item["type"]), before, after, new_path, secrets, restarted, test
     )
 
 
