@@ -156,6 +156,7 @@ def test_tests_below_a_suffix_are_no_part_of_it_and_call_no_listener(suffix: Dir
         assert listed.out.splitlines()[-1].endswith("passed")
         before = len(looks)
         changed = context.modify("mail-server", "one", PropertyChanges(set={"smtp-server": ["second.example.com"]}))
+        assert changed.number is not None
         assert live.wait_for(changed.number, LONG)
     assert before <= 1  # 389 Directory Server is compared a second time
     assert [one.number for one in told.events] == [changed.number]
