@@ -99,3 +99,11 @@ def try_plan(invocation: Invocation, context: ManagementContext, plan: SetupPlan
         invocation.say(f"Testing {sender.server.path} with values that are not saved, up to the login.")
     with show_stages(invocation) as timeline:
         return check_server(sender.server, sender=sender, unsaved=True, tokens=find_tokens, progress=timeline)
+
+
+def require_test(invocation: Invocation, *, passed: bool = True) -> None:
+    """Have what is saved tested at that moment, whatever the mail service says; not if the test before it did not pass."""
+    from .save_tests import open_tests
+
+    if not invocation.options["no_test"]:
+        open_tests(invocation).choice = "always" if passed else "never"

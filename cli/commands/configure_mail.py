@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from confobjects.diagnostics import Diagnostic, suggest_name
-from confobjects.errors import UsageError, error_for
+from confobjects.errors import UsageError
 from confobjects.mail.presets import PRESETS, security_of
 from confobjects.mail.setup import ADDRESS, PROVIDER, SENDER_KIND, SERVER_KIND, MailSetup
 
 from ..command import make_command
 from ..invocation import Invocation
-from ..mail_setup import SetupPlan, find_stored, make_operations, try_plan
+from ..mail_setup import SetupPlan, find_stored, make_operations, require_test
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -29,7 +29,8 @@ _HELP = """Set up mail: a mail server and a sender, with what mail providers doc
 At a terminal it asks for what is missing, tests before it saves, and offers what to change after a failure. Without a
 terminal, or with --no-prompt, the options say everything. Objects that exist are changed.
 
-The exit status of a test that failed is that of its stage, as of test-mail-server; then nothing is saved."""
+The exit status of a test that failed is that of its stage, as of test-mail-server; then nothing is saved. --no-test saves
+without a test."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -51,7 +52,6 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Option(
             ["--for-mail-service"], is_flag=True, help="Let all mail of the mail service come from the sender."
         ),
-        click.Option(["--untested"], is_flag=True, help="Save without a test."),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
@@ -65,7 +65,6 @@ def _run(  # noqa: PLR0913, PLR0917 - the options of the command, by name
     sender_name: str | None,
     no_login: bool,
     for_mail_service: bool,
-    untested: bool,
     **setting: Sequence[str],
 ) -> int:
     if list_presets:
@@ -75,12 +74,11 @@ def _run(  # noqa: PLR0913, PLR0917 - the options of the command, by name
     setup = MailSetup(chosen, region or "", login=_choose_login(server, no_login), server=server, sender=sender)
     usual = server_name or ("mail" if chosen is None else chosen.name)
     plan = SetupPlan(setup, usual, sender_name or usual, for_mail_service)
-    tests = not (untested or invocation.options["no_test"])
     if _can_ask(invocation):
         from ..interactive.mail_guide import guide
 
-        return guide(invocation, plan, named=server_name is not None, tests=tests)
-    return _save(invocation, plan, tests=tests)
+        return guide(invocation, plan, named=server_name is not None, tests=not invocation.options["no_test"])
+    return _save(invocation, plan)
 
 
 def _can_ask(invocation: Invocation) -> bool:
@@ -122,20 +120,20 @@ def _choose_login(server: Mapping[str, Sequence[str]], no_login: bool) -> Login:
     return "oauth2" if server.get(PROVIDER) else "password"
 
 
-def _save(invocation: Invocation, plan: SetupPlan, *, tests: bool) -> int:
+def _save(invocation: Invocation, plan: SetupPlan) -> int:
     """Test what the options say, and save it if that succeeds."""
     from ..output.changes import tell_changes
     from ..output.equivalents import Recorder
+    from ..save_tests import choose_tests
     from ..words.command_line import line_of
 
     recorder = Recorder(invocation)
     with invocation.open_for_change() as context:
         _refuse_missing(invocation, plan, find_stored(context, plan))
-        if tests and not _passes(result := try_plan(invocation, context, plan), invocation):
-            return result.exit_code
         operations = make_operations(context, plan)
         invocation.recorded = "; ".join(line_of(operation, invocation.registry) for operation in operations)
-        with context.change(dry_run=invocation.dry_run) as transaction:
+        require_test(invocation)
+        with context.change(dry_run=invocation.dry_run, tests=choose_tests(invocation)) as transaction:
             for operation in operations:
                 operation.ask(transaction)
     report = transaction.report
@@ -144,19 +142,6 @@ def _save(invocation: Invocation, plan: SetupPlan, *, tests: bool) -> int:
     if report.changed and not invocation.dry_run:
         recorder.record(operations)
     return status
-
-
-def _passes(result: Any, invocation: Invocation) -> bool:
-    """Tell whether a test passed; print it, or raise what was wrong for a program."""
-    from .test_mail_server import print_result
-
-    if not result.ok and invocation.form != "table":
-        raise error_for(result.diagnostics)
-    if invocation.form == "table":
-        print_result(invocation, result)
-    if not result.ok:
-        invocation.note("Nothing is saved; --untested saves it without a test.")
-    return bool(result.ok)
 
 
 def _refuse_missing(invocation: Invocation, plan: SetupPlan, stored: frozenset[str]) -> None:

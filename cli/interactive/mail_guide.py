@@ -11,7 +11,7 @@ from confobjects.mail.setup import ADDRESS, FROM_NAME, PASSWORD, SENDER_KIND, SE
 from confobjects.objects.changes import to_canonical
 from confobjects.syntaxes import ValueSyntaxError
 
-from ..mail_setup import SetupPlan, find_stored, make_operations, try_plan
+from ..mail_setup import SetupPlan, find_stored, make_operations, require_test, try_plan
 from .asking import Aside, ValuePrompt
 from .editing import ObjectEditor
 from .session import InteractiveSession
@@ -75,6 +75,7 @@ class MailGuide:
         self._choose_use()
         if self.tests:
             self._test_until_good()
+            require_test(self.session.invocation, passed=not self.status)
         failed = " The last test failed." if self.status else ""
         done = f'The sender "{self.plan.sender}" and its mail server are saved.{failed}'
         if not self.session.finish(make_operations(self.session.context, self._complete_plan()), done):

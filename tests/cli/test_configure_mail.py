@@ -98,7 +98,7 @@ def test_every_preset_can_be_saved(name: str) -> None:
     user = [] if preset.username else ["--set", "auth-username:ann@example.com"]
     sender = ["--set", "from-address:ann@example.com"]
     password = ["--set", "auth-password:&{p|x}"]
-    done = configure("--preset", name, "--untested", *region, *user, *sender, *password)
+    done = configure("--preset", name, "--no-test", *region, *user, *sender, *password)
     assert done.status == 0, done.err
     host = preset.host.replace("{region}", "eu-central-1")
     assert value("mail-server", name, "smtp-server") == f"{host}:{preset.port}"
@@ -118,7 +118,7 @@ def test_the_options_say_everything(postfix: Postfix, tmp_path: Path) -> None:
     )
     assert done.status == 0, done.err
     assert "logged in with" in done.out
-    assert "The test passed; no mail was sent." in done.out
+    assert "Configuration saved: /mail-server/post was tested (depth auth" in done.out
     assert value("mail-sender", "post", "from-address") == LOGIN, "a login that is an address is the sender's"
     assert value("mail-sender", "post", "from-name") == "The News"
     assert value("mail-service", "", "sender") == "post"
@@ -128,6 +128,8 @@ def test_the_options_say_everything(postfix: Postfix, tmp_path: Path) -> None:
     ] * 3
     changes = json.loads(run("history", "--output", "json").out)["changes"]
     assert len(changes) == 2, "everything is one change, after that of the provider"
+    assert "/mail-server/post, tested" in run("history", "show", "2").out
+    assert "without a test" not in done.err
     sent = run("send-test-email", "--sender-name", "post", "--to", "bob@example.com")
     assert sent.status == 0, sent.err
 
@@ -153,10 +155,10 @@ def test_a_test_that_fails_saves_nothing(postfix: Postfix, tmp_path: Path, form:
     assert "Check auth-username and auth-password." in done.err
     assert value("mail-server", "mail", "enabled") == ""
     if form == "table":
-        assert "Nothing is saved; --untested saves it without a test." in done.err
+        assert "the test failed: nothing was saved\n  remedy: --no-test saves it without a test" in done.err
     else:
         assert json.loads(done.err)["error"]["exit"] == 46
-    assert configure(*words, "--untested").status == 0
+    assert configure(*words, "--no-test").status == 0
 
 
 def test_a_stored_password_goes_to_no_other_server(postfix: Postfix, tmp_path: Path) -> None:
@@ -209,7 +211,7 @@ def test_a_server_of_another_type_is_not_replaced() -> None:
         == 0
     )
     done = configure(
-        "--preset", "resend", "--set", "auth-password:&{p|x}", "--set", "from-address:a@example.com", "--untested"
+        "--preset", "resend", "--set", "auth-password:&{p|x}", "--set", "from-address:a@example.com", "--no-test"
     )
     assert done.status == 2
     assert 'there is a Mail Server "resend" of the type generic already' in done.err
@@ -226,13 +228,13 @@ def test_a_wrong_property_is_refused_as_elsewhere() -> None:
 
 def test_a_sender_that_was_out_of_use_comes_into_use() -> None:
     assert run("set-mail-service-prop", "--set", "use-custom-sender:false").status == 0
-    words = ["--preset", "resend", "--set", "auth-password:&{p|x}", "--set", "from-address:a@example.com", "--untested"]
+    words = ["--preset", "resend", "--set", "auth-password:&{p|x}", "--set", "from-address:a@example.com", "--no-test"]
     assert configure(*words, "--for-mail-service").status == 0
     assert value("mail-service", "", "use-custom-sender") == "true"
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
-    words = ["--preset", "resend", "--set", "auth-password:&{p|x}", "--set", "from-address:a@example.com", "--untested"]
+    words = ["--preset", "resend", "--set", "auth-password:&{p|x}", "--set", "from-address:a@example.com", "--no-test"]
     done = configure(*words, "--dry-run")
     assert (done.status, "would create /mail-sender/resend" in done.out) == (0, True)
     assert not (tmp_path / "config.ldif").exists()
@@ -302,6 +304,7 @@ def test_a_whole_dialogue_from_a_wrong_guess_to_a_saved_sender(postfix: Postfix,
     assert value("mail-service", "", "sender") == "post"
     assert run("check").status == 0
     assert json.loads(run("history", "--output", "json").out)["changes"][-1]["number"] == 1, "it is one change"
+    assert "/mail-server/post, tested" in run("history", "show", "1").out
     assert run("test-mail-server", "--sender-name", "post", "--no-domain").status == 0
 
 
@@ -321,7 +324,9 @@ def test_a_preset_asks_only_for_what_is_missing(postfix: Postfix) -> None:
         person.answer(DO_IT, "")
         assert person.ends() == 0
         assert "The last test failed." in person.shown
+        assert person.shown.count("Testing /mail-server/s") == 1
     assert value("mail-server", "s", "auth-username") == "apikey"
+    assert "/mail-server/s, not tested" in run("history", "show", "1").out
 
 
 @pytest.mark.parametrize("last", ["give up", "b", "q"])

@@ -161,7 +161,7 @@ RUNS: dict[str, list[list[str]]] = {
         ["rename", "mail-server", "--server-name", "one", "--to", "other"],
         [
             "configure-mail",
-            "--untested",
+            "--no-test",
             *("--preset", "sendgrid", "--set", "auth-password:&{p|x}", "--set", "from-address:a@example.com"),
         ],
         ["apply", "{document}"],

@@ -331,7 +331,7 @@ CHANGING: dict[str, list[str]] = {
     "rename": ["mail-server", "--server-name", "one", "--to", "two"],
     "apply": ["document.json"],
     "configure-mail": [
-        *("--server-name", "one", "--no-login", "--untested"),
+        *("--server-name", "one", "--no-login", "--no-test"),
         *("--set", "smtp-server:mx:25", "--set", "from-address:a@example.com"),
     ],
     "copy": ["ldif:config.ldif", "ldif:copy.ldif"],

@@ -129,7 +129,7 @@ CHANGING: Final = [
     ["set-mail-service-prop", "--set", "rate-limit:1"],
     ["configure-mail", "--preset", "brevo", "--set", "auth-username:u", "--set", f"auth-password:{CANARY}"],
     [
-        *("configure-mail", "--preset", "brevo", "--untested", "--set", "from-address:a@example.com"),
+        *("configure-mail", "--preset", "brevo", "--no-test", "--set", "from-address:a@example.com"),
         *("--set", "auth-username:u", "--set", f"auth-password:{CANARY}"),
     ],
     ["create-mail-server", *ONE, *VALUES],
