@@ -513,6 +513,8 @@ def test_the_demonstration(capsys: pytest.CaptureFixture[str]) -> None:
                  "envelope: demo@example.com -> user@example.com", "Subject: Your order"):  # fmt: skip
         assert part in story
     assert "(exit status 11)" in story
+    assert "the test failed: nothing was saved" in story
+    assert "(exit status 46)" in story
 
 
 @pytest.fixture
