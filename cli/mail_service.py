@@ -127,11 +127,15 @@ class ServiceSession:
         return 0
 
     def _log(self) -> AbstractContextManager[None]:
+        from confobjects.service.logs import hide_addresses
+
         from .watching.logs import log_as_json, log_as_lines
 
+        is_sealed = not self._options.unsealed or _has_keys()
         if self._options.logs_json:
-            return log_as_json(is_sealed=not self._options.unsealed or _has_keys())
-        return log_as_lines(debug=bool(self._invocation.options["debug"]))
+            return log_as_json(is_sealed=is_sealed)
+        debug = bool(self._invocation.options["debug"])
+        return log_as_lines(debug=debug, change=hide_addresses if is_sealed else str)
 
     def _tell_start(self, ledger: str) -> None:
         """Say that the service runs."""

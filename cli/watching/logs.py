@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from confobjects import startup
@@ -13,11 +13,18 @@ from confobjects.texts.visible import make_visible
 
 
 class LogLines(logging.Handler):
-    """Writes each record as one line. Of an error it tells only the type and the place: its text may hold a secret."""
+    """Writes each record as one line, of what ``change`` makes of its text.
+
+    Of an error it tells only the type and the place: its text may hold a secret.
+    """
+
+    def __init__(self, change: Callable[[str], str] = str) -> None:
+        super().__init__(logging.WARNING)
+        self._change = change
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
-        line = f"{startup.current_time()}  log: {record.getMessage()}"
+        line = f"{startup.current_time()}  log: {self._change(record.getMessage())}"
         error = None if record.exc_info is None else record.exc_info[1]
         if error is not None:
             place = traceback.extract_tb(error.__traceback__)[-1:]
@@ -48,10 +55,13 @@ def log_as_json(*, is_sealed: bool) -> Iterator[None]:
 
 
 @contextmanager
-def log_as_lines(*, debug: bool) -> Iterator[None]:
-    """Have the log of the library written as lines; with ``debug`` as it is otherwise, with tracebacks."""
+def log_as_lines(*, debug: bool, change: Callable[[str], str] = str) -> Iterator[None]:
+    """Have the log of the library written as lines, of what ``change`` makes of its texts.
+
+    With ``debug`` it is written as it is otherwise, with tracebacks.
+    """
     log = logging.getLogger("confobjects")
-    handler = LogLines(logging.WARNING)
+    handler = LogLines(change)
     if not debug:
         log.addHandler(handler)
     try:

@@ -50,6 +50,11 @@ _MAIL: Final = "confobjects.mail"
 _ADDRESS: Final = re.compile(r"[^\s<>@]*@[^\s<>@]*")
 
 
+def hide_addresses(text: str) -> str:
+    """Return a text with an ellipsis in place of each mail address."""
+    return _ADDRESS.sub("…", text)
+
+
 class JsonFormatter(logging.Formatter):
     """Formats records as lines of JSON. ``is_sealed`` leaves out whatever may name a person."""
 
@@ -76,7 +81,7 @@ class JsonFormatter(logging.Formatter):
             yield "error_type", record.exc_info[0].__name__
         if not facts and not (self._is_sealed and record.name == _MAIL):
             message = record.getMessage()
-            yield "message", _shorten(_ADDRESS.sub("…", message) if self._is_sealed else message)
+            yield "message", _shorten(hide_addresses(message) if self._is_sealed else message)
         for name, value in facts.items():
             if name not in _OWN and value != "" and self._is_told(record.name, name, value):
                 yield name, _shorten(value)
@@ -102,4 +107,4 @@ def _shorten(value: Any) -> Any:
     return _shorten(str(value))
 
 
-__all__ = ["JsonFormatter"]
+__all__ = ["JsonFormatter", "hide_addresses"]

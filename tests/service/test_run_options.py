@@ -67,6 +67,28 @@ def test_the_log_is_one_object_a_line_and_tells_of_each_mail(
     assert started["ledger"].endswith(".ledger")
 
 
+def test_the_log_as_text_has_no_address_while_the_ledger_is_sealed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = str(tmp_path / "keys")
+    create_ring(KeyFile(keys), Ring.of(make_key("2026-11-28")))
+    monkeypatch.setenv(KEY_FILE_VARIABLE, keys)
+    lines: list[str] = []
+
+    def has(line: str, words: str) -> bool:
+        lines.append(line)
+        return words in line
+
+    with FakeSmtp({"RCPT": EVIL}) as fake:
+        url = make_place(tmp_path, fake.port, sender="news")
+        with ServiceProcess(url, "--runners", "1", env={KEY_FILE_VARIABLE: keys}) as service:
+            service.err.until(lambda line: has(line, "the mail service runs"))
+            send(url, "gone@x.test")
+            service.err.until(lambda line: has(line, "no such user"))
+            assert service.end() == 0
+    assert "x.test" not in "".join(lines)
+
+
 def test_the_metrics_are_in_the_file_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(KEY_FILE_VARIABLE, raising=False)
     path = tmp_path / "mail.prom"
