@@ -60,9 +60,14 @@ def keep_test(test: StoredTest, server: EffectiveObject, sender: MailSender | No
         test.keep(server.path, outcome)
         return
     test.keep(sender.path, outcome)
+    test.keep(server.path, limit_to_login(outcome))
+
+
+def limit_to_login(outcome: Outcome) -> Outcome:
+    """Return what a test of a mail sender says about its mail server."""
     depth = "auth" if outcome.depth in _BEYOND_LOGIN else outcome.depth
     has_logged_in = not outcome.code or outcome.stage in _AFTER_LOGIN
-    test.keep(server.path, Outcome(depth) if has_logged_in else outcome.replace(depth=depth))
+    return Outcome(depth) if has_logged_in else outcome.replace(depth=depth)
 
 
 _OF_THE_CALLER: Final = ("recipient-syntax",)

@@ -250,9 +250,10 @@ def _explain_unkept(path: ManagedObjectPath, cause: Diagnostic) -> Diagnostic:
 def forget_replaced(site: Site, changes: Iterable[ObjectChange]) -> None:
     """Forget the tests of objects that some changes have made, deleted or renamed, and of what was below those that are gone.
 
-    What cannot be removed is left: a test only counts for an object that is as the tested one was.
+    One that was tested before it was saved has a record already, of itself. What cannot be removed is left: a test only counts
+    for an object that is as the tested one was.
     """
-    replaced = {one.path: one.action for one in changes if one.action != "modify"}
+    replaced = {one.path: one.action for one in changes if one.action != "modify" and one.test != "tested"}
     kinds = {path.relation for path in replaced}
     if not any(_may_be_verified(site.registry, kind) for kind in kinds):
         return

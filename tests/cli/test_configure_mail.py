@@ -77,6 +77,15 @@ def smtps(postfix: Postfix, password: str = "--set-env=auth-password:POSTFIX_PAS
 # -- presets -----------------------------------------------------------------------------------------------------------
 
 
+def last_tests(name: str) -> list[str]:
+    """Return how the mail server and the sender of a name stand with their last tests."""
+    found = [
+        run(f"get-{kind}-prop", f"--{word}-name", name, "--output", "json").out
+        for kind, word in (("mail-server", "server"), ("mail-sender", "sender"))
+    ]
+    return [json.loads(text)["verification"]["state"] for text in found]
+
+
 def test_every_preset_is_listed_in_each_form() -> None:
     presets = json.loads(run("configure-mail", "--list-presets", "--output", "json").out)["presets"]
     assert [one["name"] for one in presets] == list(PRESETS)
@@ -122,6 +131,7 @@ def test_the_options_say_everything(postfix: Postfix, tmp_path: Path) -> None:
     assert value("mail-sender", "post", "from-address") == LOGIN, "a login that is an address is the sender's"
     assert value("mail-sender", "post", "from-name") == "The News"
     assert value("mail-service", "", "sender") == "post"
+    assert last_tests("post") == ["passed", "passed"], "what was tested before is what is saved"
     assert "--set-prompt auth-password" in done.err
     assert [word in done.err for word in ("create-mail-server", "create-mail-sender", "set-mail-service-prop")] == [
         True
@@ -238,6 +248,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     done = configure(*words, "--dry-run")
     assert (done.status, "would create /mail-sender/resend" in done.out) == (0, True)
     assert not (tmp_path / "config.ldif").exists()
+    assert not list(tmp_path.glob("*.verifications"))
 
 
 def test_it_is_no_part_of_a_batch(tmp_path: Path) -> None:
@@ -303,6 +314,7 @@ def test_a_whole_dialogue_from_a_wrong_guess_to_a_saved_sender(postfix: Postfix,
     assert PASSWORD not in after
     assert value("mail-service", "", "sender") == "post"
     assert run("check").status == 0
+    assert last_tests("post") == ["passed", "passed"]
     assert json.loads(run("history", "--output", "json").out)["changes"][-1]["number"] == 1, "it is one change"
     assert "/mail-server/post, tested" in run("history", "show", "1").out
     assert run("test-mail-server", "--sender-name", "post", "--no-domain").status == 0

@@ -177,6 +177,15 @@ def test_a_test_that_passes(provider: Mapping[str, str], server: OAuthServer, tm
     assert server.issued[-1].access in kept.read_text()
     source = source_for(confobjects.load()["oauth2-provider", "p"], os.environ)
     assert source.token() == server.issued[-1].access  # what a mailer uses next
+    verified = json.loads(run("get-oauth2-provider-prop", "--provider-name", "p", "--output", "json").out)[
+        "verification"
+    ]
+    assert (verified["state"], verified["depth"], verified["code"]) == ("passed", "token", "passed")
+    assert run("set-oauth2-provider-prop", "--provider-name", "p", "--set", "client-secret:another").status == 0
+    assert json.loads(run("check", "--output", "json").out)["untested"][-1]["verification"]["state"] == "changed"
+    assert run(*TEST).status == 27
+    shown = run("get-oauth2-provider-prop", "--provider-name", "p").out
+    assert "Last test: failed at token (token-" in shown
 
 
 def test_a_test_that_fails(provider: Mapping[str, str], server: OAuthServer) -> None:
