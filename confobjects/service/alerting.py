@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.diagnostics import Diagnostic
@@ -23,6 +24,8 @@ from confobjects.management.followers import AskedChange, judge_followers
 from confobjects.service.claims import claim_alerts, give_back_alerts, read_logins, read_queue
 from confobjects.service.opening import KIND as SERVICE
 from confobjects.service.opening import list_senders
+from confobjects.service.refusing import word_refusal
+from confobjects.service.rules.accepting import judge_service
 from confobjects.service.rules.alerts import Memory, find_due, mark_told, note, observe
 from confobjects.service.rules.findings import (
     Queue,
@@ -260,6 +263,11 @@ class Alerts:
     def _tell(self, service: MailService, one: _Handler, alerts: Sequence[Alert], seen: _Seen) -> None:
         """Tell those of some alerts of one type that nobody else has told."""
         ledger, handler = service.ledger, one.handler
+        try:
+            sender = _choose_sender(service, handler, seen)
+        except NotAcceptedError as error:  # nothing is claimed, and so nothing is written, as long as that lasts
+            self._complain(one, alerts[0], error)
+            return
         names = {alert: f"{handler.path}\0{_key_of(alert)}" for alert in alerts}
         found = claim_alerts(ledger, names.values(), handler.repeat_after)
         for alert, name in names.items():
@@ -269,7 +277,7 @@ class Alerts:
         if not ours:
             return
         try:
-            self._send(service, one, ours, seen)
+            self._send(service, handler, ours, sender, seen.now)
         except ConfobjectsError as error:
             give_back_alerts(ledger, [names[alert] for alert in ours])
             self._complain(one, ours[0], error)
@@ -286,21 +294,14 @@ class Alerts:
             if alert in one.happened:
                 one.happened.remove(alert)
 
-    def _send(self, service: MailService, one: _Handler, alerts: Sequence[Alert], seen: _Seen) -> None:
+    def _send(
+        self, service: MailService, handler: AlertHandler, alerts: Sequence[Alert], sender: str | None, now: int
+    ) -> None:
         """Have a mail accepted. Raises ConfobjectsError if it is not."""
-        handler, setting = one.handler, service.setting
-        candidates = (handler.sender, *list_senders(service.configuration[SERVICE]))
-        sender = choose_sender(candidates, seen.stopped, setting.senders)
-        if sender is None and set(candidates) & set(seen.stopped):
-            raise NotAcceptedError("every Mail Sender that the handler or the mail service names is stopped")
-        message = make_alert_mail(handler, alerts, self._host, format_time(seen.now))
-        made = service.send(message, to=handler.recipients, category=CATEGORY, sender=sender)
-        LOG.info(
-            "alert %s %s",
-            alerts[0].type,
-            made,
-            extra={"confobjects": {"event": "alert", "code": str(alerts[0].type), "path": handler.path, "mail": made}},
-        )
+        message = make_alert_mail(handler, alerts, self._host, format_time(now))
+        for made in _accept_for_some(service, message, handler.recipients, sender):
+            facts = {"event": "alert", "code": str(alerts[0].type), "path": handler.path, "mail": made}
+            LOG.info("alert %s %s", alerts[0].type, made, extra={"confobjects": facts})
 
     def _complain(self, one: _Handler, alert: Alert, error: ConfobjectsError) -> None:
         """Log that an alert cannot be told; the same is logged once."""
@@ -311,6 +312,38 @@ class Alerts:
         facts = {"event": "alert-not-told", "code": str(alert.type), "path": one.handler.path, "problem": problem}
         words = "%s: an alert (%s) cannot be told now: %s"
         LOG.error(words, one.handler.path, alert.type, error, extra={"confobjects": facts})
+
+
+def _choose_sender(service: MailService, handler: AlertHandler, seen: _Seen) -> str | None:
+    """Return the sender of alerts, None for that of the service. Raises NotAcceptedError if no mail would be accepted."""
+    setting = service.setting
+    candidates = (handler.sender, *list_senders(service.configuration[SERVICE]))
+    sender = choose_sender(candidates, seen.stopped, setting.senders)
+    if sender is None and set(candidates) & set(seen.stopped):
+        raise NotAcceptedError("every Mail Sender that the handler or the mail service names is stopped")
+    settings = setting.settings if sender is None else setting.settings.replace(sender=sender)
+    if refusals := judge_service(settings):
+        raise NotAcceptedError([word_refusal(one) for one in refusals])
+    return sender
+
+
+def _accept_for_some(
+    service: MailService, message: EmailMessage, recipients: Sequence[str], sender: str | None
+) -> list[str]:
+    """Have a mail accepted; if it is not for all recipients, then for each of them who may get it. Return the ids.
+
+    Raises NotAcceptedError if nobody may get it.
+    """
+    try:
+        return [service.send(message, to=recipients, category=CATEGORY, sender=sender)]
+    except NotAcceptedError:
+        made = list[str]()
+        for one in recipients if len(recipients) > 1 else ():
+            with suppress(NotAcceptedError):
+                made.append(service.send(message, to=one, category=CATEGORY, sender=sender))
+        if not made:
+            raise
+        return made
 
 
 class _Component:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import timedelta
@@ -21,6 +22,7 @@ from confobjects.mapping.followers import FollowerReport
 from confobjects.service.alerting import Alerts
 from confobjects.service.claims import claim_alerts, give_back_alerts
 from confobjects.service.ledger import Entry, Ledger
+from confobjects.service.opening import find_ledger_url
 from confobjects.service.rules.settings import MINUTE
 from confobjects.service.rules.states import State
 from confobjects.service.runner import Runner
@@ -29,7 +31,7 @@ from confobjects.service.tables import CONTENTS
 from confobjects.storage import open_storage
 from tests.definitions.documents import builtin
 from tests.servers.certificates import Authority
-from tests.servers.fake_smtp import FakeSmtp, Script
+from tests.servers.fake_smtp import FakeSmtp, Script, Session
 from tests.service.conftest import Clock
 from tests.service.places import change, change_service, make_place
 from tests.service.test_serving import wait_until
@@ -354,9 +356,29 @@ def test_an_alert_is_due_until_its_mail_is_accepted(place: Place) -> None:
     change_service(place.url, enabled=False)
     leave_waiting(running)
     assert running.look() == []
+    file = find_ledger_url(running.live.configuration["mail-service"], {}).removeprefix("sqlite:")
+    with closing(sqlite3.connect(file)) as reader:
+        before = reader.execute("PRAGMA data_version").fetchone()
+        assert running.look() == []
+        assert reader.execute("PRAGMA data_version").fetchone() == before  # nothing was written meanwhile
     change_service(place.url, enabled=True)
     running.settle()
     assert len(running.look()) == 1
+
+
+def test_a_recipient_who_is_suppressed_keeps_no_other_from_being_told(place: Place, fake: FakeSmtp) -> None:
+    def answer(session: Session) -> None:
+        session.send(b"550 5.1.1 no\r\n" if "gone" in session.server.commands[-1] else b"250 ok\r\n")
+
+    fake.script["RCPT"] = answer
+    change_service(place.url, suppress_after="1")
+    place.make_handler(recipient_address=["gone@x.test", OPS], enabled_alert_type=["change-waiting"])
+    running = place.open()
+    running.service.send(to="gone@x.test", subject="s", body="b")
+    running.deliver()
+    leave_waiting(running)
+    [told] = running.look()
+    assert [one.address for part in told.parts for one in part.recipients] == [OPS]
 
 
 def test_a_service_that_is_started_tells_by_itself(place: Place, fake: FakeSmtp) -> None:
