@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from confobjects.objects.protocols import World
 
     from .invocation import Invocation
-
-_BESIDE: Final = ("mail-service",)
-"""What says where access tokens are kept."""
 
 
 def load_object(
@@ -38,7 +35,7 @@ def load_object(
             world = try_changes(context.site, relation.name, name, unsaved)
             obj = world.find(obj.path) or obj
         site = context.site.replace(evaluate=invocation.make_evaluator())
-        found, problems = judge_one(site, obj, invocation.place.instance_directory, world, _BESIDE)
+        found, problems = judge_one(site, obj, invocation.place.instance_directory, world)
     if problems:
         raise error_for(problems)
     return found

@@ -11,7 +11,6 @@ from confobjects.management.changing.operations import Operation
 from confobjects.management.judging import judge_one
 from confobjects.objects.changes import PropertyChanges
 from confobjects.records import Record
-from confobjects.service.places import KIND
 from confobjects.service.tokens import find_tokens
 
 from .output.stages import show_stages
@@ -91,7 +90,7 @@ def try_plan(invocation: Invocation, context: ManagementContext, plan: SetupPlan
     obj = world.find(context.registry.path_of(SENDER_KIND, plan.sender))
     assert obj is not None  # noqa: S101 - it was just made
     site = context.site.replace(evaluate=invocation.make_evaluator())
-    found, problems = judge_one(site, obj, invocation.place.instance_directory, world, (KIND,))
+    found, problems = judge_one(site, obj, invocation.place.instance_directory, world)
     if problems:
         raise error_for(problems)
     sender = read_sender(found)

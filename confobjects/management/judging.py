@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from confobjects.definitions.model import ROOT_NAME
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.management.strays import find_strays
@@ -32,18 +33,16 @@ def judge_all(site: Site, instance_directory: str) -> tuple[EffectiveConfigurati
 
 
 def judge_one(
-    site: Site, obj: ManagedObject, instance_directory: str, world: World | None = None, beside: Sequence[str] = ()
+    site: Site, obj: ManagedObject, instance_directory: str, world: World | None = None
 ) -> tuple[EffectiveObject, tuple[Diagnostic, ...]]:
     """Judge one object and those it refers to; return the effective object and every error found.
 
-    The others are read from ``world`` if it is given, otherwise from the storage. ``beside`` are kinds of which there is
-    one object each: those are judged as well, and what is wrong with them is no error of this one.
+    The others are read from ``world`` if it is given, otherwise from the storage. Objects of which a configuration has one
+    each are known beside it, whatever is wrong with them.
     """
     waiting = [obj]
-    world = site.open_world() if world is None else world
-    more = (world.find(site.registry.path_of(kind)) for kind in beside if kind in site.registry)
     configuration, problems = _judge_objects(
-        site, world, waiting, instance_directory, waiting.append, beside=[one for one in more if one is not None]
+        site, site.open_world() if world is None else world, waiting, instance_directory, waiting.append
     )
     return configuration.at(obj.path), problems
 
@@ -69,11 +68,10 @@ def _judge_objects(  # noqa: PLR0913 - what to judge, and how
     follow: Callable[[ManagedObject], None] | None = None,
     *,
     remarks: Sequence[Diagnostic] = (),
-    beside: Sequence[ManagedObject] = (),
 ) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
     """Judge objects; ``follow`` takes those that they refer to, ``remarks`` are what is wrong beside them.
 
-    Those ``beside`` them are judged, and nothing is said of them.
+    With ``follow`` the single objects of the configuration are judged as well, and nothing is said of them.
     """
     judge = Judge(site.registry, world, site.evaluate)
     judged_all: dict[Any, Judgement] = {}
@@ -94,8 +92,10 @@ def _judge_objects(  # noqa: PLR0913 - what to judge, and how
         problems = find_problems(judge, judged)
         errors.extend(p for p in problems if p.severity == "error")
         warnings.extend(p for p in problems if p.severity == "warning")
-    judged_all.update({one.path: judge.judge(one) for one in beside if one.path not in judged_all})
     warnings.extend(warn_of_unknown((judged.object for judged in judged_all.values()), "kept and not used"))
+    for single in () if follow is None else _find_singles(site.registry, world):
+        if single.path not in judged_all:
+            judged_all[single.path] = judge.judge(single)
     configuration = EffectiveConfiguration(
         site.registry,
         judged_all,
@@ -107,6 +107,15 @@ def _judge_objects(  # noqa: PLR0913 - what to judge, and how
         url=site.storage.url,
     )
     return configuration, tuple(errors)
+
+
+def _find_singles(registry: Registry, world: World) -> Iterator[ManagedObject]:
+    """Yield the objects of which a configuration has one each."""
+    for relation in registry.relations().values():
+        if relation.kind == "singleton" and relation.parent == ROOT_NAME:
+            found = world.find(registry.path_of(relation.name))
+            if found is not None:
+                yield found
 
 
 def find_problems(judge: Judge, judged: Judgement) -> list[Diagnostic]:

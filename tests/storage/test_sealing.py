@@ -21,6 +21,7 @@ import confobjects
 from confobjects.errors import ConfobjectsError
 from confobjects.expressions.seals import KEY_FILE_VARIABLE
 from confobjects.management import ManagementContext
+from confobjects.management.resealing import count_copies
 from confobjects.mapping.protocol import Storage
 from confobjects.oauth.opening import open_store
 from confobjects.oauth.storing import FileTokenStore, StoredTokens
@@ -117,9 +118,16 @@ def test_every_secret_is_sealed_again(storage: Storage) -> None:
     assert passwords(ctx, keys) == (f"{CANARY}2",)
     assert not [text for text in everything_written(ctx) if CANARY in text]
     assert ctx.reseal().secrets == 0
+    ctx.modify("mail-server", "one", PropertyChanges(set={"auth-password": [f"{CANARY}3"]}))
+    ctx.modify("mail-server", "one", PropertyChanges(set={"auth-password": [f"{CANARY}2"]}))
+    before = count_copies(ctx.site)
+    assert before.records[ONE.id] >= 2
+    assert before.keys == {ONE.id}
+    assert before.unfinished == 0
     keys.ring = Ring.of(TWO, ONE)
     assert ctx.reseal().secrets == 3
     assert not [text for text in everything_written(ctx) if ONE.id in text]
+    assert count_copies(ctx.site).keys <= {TWO.id}
     keys.ring = Ring.of(TWO)
     assert passwords(ctx, keys) == (f"{CANARY}2",)
     assert opened(ctx, keys)["/mail-server/two"]["smtp-property"] == tuple(sorted(PROXY))
