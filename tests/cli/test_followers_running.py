@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from urllib.parse import quote
 
 import pytest
@@ -34,6 +34,8 @@ with confobjects.live(sys.argv[1], follower=sys.argv[2]) as live:
 """
 PATIENCE = 120.0
 """Seconds after which a service that reports nothing is taken for broken."""
+BETWEEN = 0.05
+"""Seconds between two looks: without a pause they would take the processor from the services that are waited for."""
 LONG = "300"
 """Seconds that no test waits for: what is waited for comes."""
 Passing = Callable[[Callable[[], bool]], None]
@@ -90,6 +92,8 @@ def passing(monkeypatch: pytest.MonkeyPatch) -> Passing:
             nonlocal passed
             if holds():
                 passed += seconds or 0
+            else:
+                sleep(BETWEEN)
 
         monkeypatch.setattr(waiting, "REAL", Timing(lambda: passed, wait, lambda low, _: low))
 
@@ -104,7 +108,7 @@ def listed() -> dict[str, str]:
 def until_listed(wanted: dict[str, str]) -> None:
     end = monotonic() + PATIENCE
     while (found := listed()) != wanted and monotonic() < end:
-        pass
+        sleep(BETWEEN)
     assert found == wanted
 
 
