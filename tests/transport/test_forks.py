@@ -37,16 +37,21 @@ def server(
 def test_children_use_connections_of_their_own(server: tuple[FakeSmtp, Given]) -> None:
     fake, given = server
     first, second, third, last = (one.replace(to=f"r{n}@c.example") for n, one in enumerate(mails(4)))
+    beginning, begin = os.pipe()
     with Mailer(given) as mailer:
         mailer.send(*parts(first))
 
         def send_and_close(outgoing: Any) -> None:
+            os.close(begin)
+            os.read(beginning, 1)  # when both are there: while the server, a thread, does TLS, nobody forks
             [result] = mailer.send_many([outgoing])
             mailer.close()
             assert result.report
             assert result.report.delivered == (outgoing.to,)
 
         children = [fork(lambda one=one: send_and_close(one)) for one in (second, third)]  # type: ignore[misc]
+        os.close(beginning)
+        os.close(begin)
         assert [wait_for(child) for child in children] == [0, 0]
         assert mailer.send(*parts(last)).delivered == ("r3@c.example",)
         assert fake.connections == 3, "the parent has kept its own"
