@@ -375,11 +375,12 @@ def test_a_running_service_tells_operators_that_a_sender_is_stopped(url: str, po
         kept = {name: values[name] for name in ("enabled", "smtp-server", "auth-username", "trust-manager-provider")}
         context.create("mail-server", "wrong", {**kept, "auth-password": "wrong"})
     change_service(url, default_sender="news")
-    with ServiceProcess(url).wait_for_start() as service:
+    with ServiceProcess(url, env={"CONFOBJECTS_FOLLOWER": "mail-1"}).wait_for_start() as service:
         handler = ("--handler-name", "ops", "--type", "smtp", "--set", "enabled:true")
         made = run("create-alert-handler", "--url", url, *handler, "--set", f"recipient-address:{ops}")
         assert made.status == 0, made
-        change(url, "mail-sender", "own", {"mail-server": "wrong"})
+        words = ("--sender-name", "own", "--set", "mail-server:wrong", "--wait", "60")
+        assert run("set-mail-sender-prop", "--url", url, *words).status == 0
         for number in range(3):
             mail = accepted(url, to=f"{number}@refused-login.test")
             wait_until(partial(was_tried, url, mail))
