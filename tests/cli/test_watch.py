@@ -201,7 +201,7 @@ def test_a_restored_configuration_is_told_as_that(file: File) -> None:
 
 def test_people_read_lines(file: File) -> None:
     with Watcher(file.url) as watcher:
-        assert watcher.err.until(lambda line: "watching" in line) == f"watching {file.url}: 1 object, change 1"
+        assert watcher.err.until(lambda line: "watching" in line) == f"watching {file.url}: 2 objects, change 1"
         file.set(smtp_server="second.example.com", use_ssl=True, use_start_tls=False)
         file.set(auth_username="u", auth_password=CANARY)
         line = watcher.out.next() or ""
@@ -269,8 +269,8 @@ def test_a_configuration_that_does_not_hold_is_waited_for(file: File) -> None:
     with Watcher(file.url, *JSON) as watcher:
         assert judged(watcher.document())["problems"][0]["code"] == "unresolved-expression"
         file.edit("&{nowhere}", "mended.example.com")
-        (one,) = watcher.document("state")["objects"]
-        assert one["properties"]["smtp-server"] == ["mended.example.com"]
+        found = {one["path"]: one["properties"] for one in watcher.document("state")["objects"]}
+        assert found["/mail-server/one"]["smtp-server"] == ["mended.example.com"]
 
 
 def test_the_time_for_the_start_can_be_limited(tmp_path: Path) -> None:
