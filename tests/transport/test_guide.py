@@ -17,7 +17,7 @@ REFUSED = b"535 5.7.8 authentication failed\r\n"
 SUBMISSION: Script = {
     "EHLO": OFFERED,
     "STARTTLS": starttls,
-    "AUTH": [REFUSED, b"235 2.7.0 ok\r\n", REFUSED, b"235 2.7.0 ok\r\n"],
+    "AUTH": [REFUSED, b"235 2.7.0 ok\r\n", b"235 2.7.0 ok\r\n", REFUSED, b"235 2.7.0 ok\r\n"],
 }
 DOMAIN = {
     ("example.com", "TXT"): ('"v=spf1 include:_spf.relay.example -all"',),

@@ -186,9 +186,9 @@ class Transaction:
         finally:
             self._lock.__exit__(kind, error, trace)
         if kind is None and self.report.changed and not self.dry_run:
-            self._keep_tests()
             if self._committed is not None:
                 self._committed(self.report)
+            self._keep_tests()  # what is kept of an object that was there before has been forgotten by now
 
     def _keep_tests(self) -> None:
         """Keep the results of tests of what is saved now."""
