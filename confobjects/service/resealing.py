@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, UsageError
 from confobjects.records import Record, field
+from confobjects.service.installed import require_installed
 from confobjects.service.places import SQLITE, find_ledger_url
 from confobjects.storage.places import find_place_beside
 
@@ -143,6 +144,7 @@ class _LedgerPlace:
         try:
             if not (url := self._find_url()):
                 return UsedKeys(LEDGER)
+            require_installed()
             from confobjects.service.ledger_keys import count_keys
 
             return UsedKeys(LEDGER, count_keys(url))
@@ -154,6 +156,7 @@ class _LedgerPlace:
         try:
             if not (url := self._find_url()):
                 return SealedAgain(LEDGER)
+            require_installed()
             from confobjects.service.ledger_keys import reseal
 
             done = reseal(url, sealer, sealer.key_id)

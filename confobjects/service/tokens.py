@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from confobjects.errors import UsageError
+from confobjects.service.installed import require_installed
 from confobjects.service.places import KIND, find_ledger_url, is_shared
 from confobjects.startup import load
 
@@ -66,6 +68,12 @@ def open_token_store(provider: Any, environment: Mapping[str, str]) -> TokenStor
     service = provider.beside(KIND) if hasattr(provider, "beside") else None
     if service is None or not _is_shared(service, provider):
         return files
+    try:
+        require_installed()
+    except UsageError as error:
+        from confobjects.oauth.protocol.settings import trouble_with
+
+        raise trouble_with(provider, "token-store-unusable", message=error.diagnostics[0].summary) from None
     return _make_ledger_store(service, environment, files)
 
 

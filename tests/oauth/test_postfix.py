@@ -17,6 +17,7 @@ from confobjects.mail.diagnosis import DeliveryError
 from confobjects.mail.plan import EffectiveObjectLike, TrustSource
 from confobjects.oauth.sources import ProviderTokens
 from confobjects.oauth.storing import FileTokenStore
+from confobjects.service import installed
 from confobjects.transport.check import TestResult, check_server
 from confobjects.transport.mailer import Mailer
 from tests.cli.sessions import run
@@ -293,6 +294,11 @@ def test_wherever_a_source_is_opened_it_keeps_tokens_in_a_ledger_that_machines_s
     assert list(directory.glob("*.json")) == []
     sent = [form.get("refresh_token", "") for path, form in checker.requests if path == "/token"][before - 1 :]
     assert len(set(sent)) == len(sent) == every - before + 1
+    with monkeypatch.context() as without:
+        without.setattr(installed, "find_spec", lambda _: None)
+        missing = run("test-mail-server", "--server-name", "m")
+    assert missing.status == 52
+    assert "the Python package for its ledger is not installed" in missing.err
     monkeypatch.delenv("LEDGER_URL")
     unknown = run("test-mail-server", "--server-name", "m")
     assert unknown.status == 52

@@ -28,7 +28,7 @@ from confobjects.oauth.storing import FileTokenStore, StoredTokens
 from confobjects.objects.changes import PropertyChanges
 from confobjects.sealing.ring import Key, Ring
 from confobjects.sealing.ring_file import KeyFile, create_ring, make_key, read_ring
-from confobjects.service import ledger_keys
+from confobjects.service import installed, ledger_keys
 from confobjects.service.ledger import Mail, open_ledger
 from confobjects.service.opening import open_ledger_of
 from confobjects.service.rules.settings import Settings
@@ -418,6 +418,20 @@ def test_what_cannot_be_reached_keeps_its_key_and_the_rotation_goes_on_later(ful
     assert again.status == 0, again
     assert "0 secrets were sealed" in again.out
     assert list(read_ring(file).keys) == [ring.first.id]
+    read_everything(full)
+
+
+def test_without_the_package_for_it_a_ledger_keeps_its_key(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("seal", "init")
+    old = read_ring(KeyFile(str(full / "keys" / "ring"))).first
+    with monkeypatch.context() as without:
+        without.setattr(installed, "find_spec", lambda _: None)
+        for words in (("seal", "status"), ("seal", "rotate", "--drop-old-keys")):
+            done = run(*words)
+            assert done.status == 2
+            assert "the Python package for its ledger is not installed" in done.err
+    assert old.id in read_ring(KeyFile(str(full / "keys" / "ring"))).keys
+    assert run("seal", "rotate").status == 0
     read_everything(full)
 
 
