@@ -300,6 +300,17 @@ def test_another_thread_waits_its_turn_and_not_for_ever(filled: Storage) -> None
     assert filled.read(ONE) is None
 
 
+def test_who_reads_undisturbed_locks_writers_out_where_they_take_turns(filled: Storage) -> None:
+    with filled.undisturbed():
+        caught = in_another_thread(lambda: commit(filled, DeleteEntry(ONE)))
+        if filled.serialises_writers:
+            assert [isinstance(error, errors.StorageError) for error in caught] == [True]
+            assert filled.read(ONE) is not None
+    if filled.serialises_writers:
+        assert in_another_thread(lambda: commit(filled, DeleteEntry(ONE))) == []
+    assert filled.read(ONE) is None
+
+
 def test_closing_twice_is_no_mistake(filled: Storage) -> None:
     filled.close()
     filled.close()
