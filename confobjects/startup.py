@@ -157,7 +157,7 @@ def manage(
         lambda: _make_signature(opened.actor or current_user(), command()),
         keys,
     )
-    return ManagementContext(site.replace(machine=os.uname().nodename))
+    return ManagementContext(site.replace(machine=os.uname().nodename, clock=current_time))
 
 
 def _make_signature(actor: str, command: str) -> ChangeSignature:

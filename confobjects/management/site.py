@@ -37,7 +37,7 @@ class Site(Record):
 
     ``evaluate`` evaluates expressions. At write time it does not use the environment, only the defaults within them.
     ``sign`` returns who makes a change and when. ``open_sealer`` returns what seals secrets, None without keys.
-    ``machine`` is the name of the machine that this runs on.
+    ``machine`` is the name of the machine that this runs on, ``clock`` returns the time as in a signature.
     """
 
     registry: Registry
@@ -47,6 +47,7 @@ class Site(Record):
     sign: Callable[[], ChangeSignature] | None = None
     open_sealer: Callable[[], Sealer | None] = _open_nothing
     machine: str = ""
+    clock: Callable[[], str] | None = None
 
     @classmethod
     def of(

@@ -342,7 +342,7 @@ def _find_record(site: Site, path: ManagedObjectPath, text: str) -> Verification
     from confobjects.mapping.followers import seconds_of
 
     same = _parse_path(site.registry, record.path) == path
-    now = seconds_of(site.sign().time) if site.sign is not None else None
+    now = seconds_of(site.clock()) if site.clock is not None else None
     then = seconds_of(record.time)
     return record if same and (now is None or then is None or then <= now + _AHEAD) else None
 
