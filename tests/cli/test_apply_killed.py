@@ -101,7 +101,9 @@ def shown() -> State:
     """What there is, in the form of the history."""
     with confobjects.open() as context:
         return {
-            str(obj.path): {name: list(texts) for name, texts in obj.values.items() if texts} for obj in context.all()
+            str(obj.path): {name: list(texts) for name, texts in obj.values.items() if texts}
+            for obj in context.all()
+            if obj.values
         }
 
 

@@ -25,6 +25,7 @@ PLACES = (
     (re.compile(r"2> watching \S+: "), "2> watching PLACE: "),
     (re.compile(r",cn=(config|session [^\"]*)\" is not part of"), ',BASE" is not part of'),
     (re.compile(r"2>   remedy: the first change (creates|makes) it.*"), "2>   remedy: the first change makes it"),
+    (re.compile(r"sqlite:\S+?(?:\.ledger|/ledger/[0-9a-f]{32})(?![\w.])"), "LEDGER"),
 )
 
 
