@@ -70,6 +70,8 @@ def _run(  # noqa: PLR0913, PLR0917 - the options of the command, by name
     if list_presets:
         return _list_presets(invocation)
     chosen = None if preset is None else _find_preset(preset)
+    if region:
+        _refuse_region(chosen)
     server, sender = _read_values(invocation, setting)
     setup = MailSetup(chosen, region or "", login=_choose_login(server, no_login), server=server, sender=sender)
     usual = server_name or ("mail" if chosen is None else chosen.name)
@@ -78,7 +80,7 @@ def _run(  # noqa: PLR0913, PLR0917 - the options of the command, by name
         from ..interactive.mail_guide import guide
 
         return guide(invocation, plan, named=server_name is not None, tests=not invocation.options["no_test"])
-    return _save(invocation, plan)
+    return _save(invocation, plan.replace(setup=setup.with_only_login()))
 
 
 def _can_ask(invocation: Invocation) -> bool:
@@ -92,6 +94,14 @@ def _find_preset(name: str) -> MailPreset:
         hint = suggest_name(name, PRESETS) or "--list-presets shows them"
         raise UsageError(Diagnostic("usage", f'there is no preset "{name}"', argument="--preset", remedy=hint))
     return found
+
+
+def _refuse_region(preset: MailPreset | None) -> None:
+    """Raise UsageError if nothing depends on a region: mail would go through another host than the user expects."""
+    if preset is None or not preset.has_regions:
+        who = "a mail server without a preset" if preset is None else preset.title
+        remedy = f"leave --region out; if another host is meant, name it: --set {ADDRESS}:HOST:PORT"
+        raise UsageError(Diagnostic("usage", f"no region is known for {who}", argument="--region", remedy=remedy))
 
 
 def _read_values(

@@ -14,6 +14,9 @@ Security = Literal["start-tls", "ssl"]
 START_TLS_PORTS: Final = (25, 587, 2525)
 """The ports on which a connection begins in clear and is secured by STARTTLS; on all others TLS comes first."""
 
+REGION: Final = "{region}"
+"""What stands for the region in a host."""
+
 
 class MailPreset(Record):
     """One mail provider.
@@ -40,6 +43,11 @@ class MailPreset(Record):
     include: str = ""
     limits: str = ""
     note: str = ""
+
+    @property
+    def has_regions(self) -> bool:
+        """Whether the host depends on the region of the account."""
+        return REGION in self.host
 
     @property
     def security(self) -> Security:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
 from confobjects.mail.kinds import CUSTOM, EXTERNAL, SOCKET_FACTORY
-from confobjects.mail.presets import MailPreset, Security, security_of
+from confobjects.mail.presets import REGION, MailPreset, Security, security_of
 from confobjects.records import Record, field
 from confobjects.syntaxes.hosts import HostPortSyntax, bracket_host
 
@@ -36,7 +36,6 @@ USED: Final = "use-custom-sender"
 _SSL: Final = "use-ssl"
 _STARTTLS: Final = "use-start-tls"
 _USUAL: Final = 465
-_REGION: Final = "{region}"
 _WORDS: Final[Mapping[Security, str]] = {"start-tls": "STARTTLS", "ssl": "TLS from the first byte"}
 _CHOICES: Final[Mapping[str, Security]] = {_STARTTLS: "start-tls", _SSL: "ssl"}
 _SECURED: Final = frozenset({"connect", "tls", "banner", "ehlo", "starttls", "plan"})
@@ -85,9 +84,7 @@ class MailSetup(Record):
     @property
     def needs_region(self) -> bool:
         """Whether the host depends on a region that has not been chosen."""
-        return (
-            self.preset is not None and _REGION in self.preset.host and not self.region and ADDRESS not in self.server
-        )
+        return self.preset is not None and self.preset.has_regions and not self.region and ADDRESS not in self.server
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -101,7 +98,7 @@ class MailSetup(Record):
             return str(host), int(port)
         if self.preset is None or self.needs_region:
             return None
-        return self.preset.host.replace(_REGION, self.region), self.preset.port
+        return self.preset.host.replace(REGION, self.region), self.preset.port
 
     @property
     def way(self) -> Security:
@@ -194,6 +191,12 @@ class MailSetup(Record):
         if kind == SENDER_KIND:
             return self.replace(sender={**self.sender, name: (text,)})
         return self.replace(server={**self.server, name: (text,)})
+
+    def with_only_login(self) -> MailSetup:
+        """Return the set-up with tokens for the login if the provider takes no password, and none was given."""
+        if self.login == "password" and self.preset is not None and not self.preset.password:
+            return self if PASSWORD in self.server else self.replace(login="oauth2")
+        return self
 
     # -- what can be done after a failure ------------------------------------------------------------------------------
 

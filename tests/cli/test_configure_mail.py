@@ -206,6 +206,15 @@ def test_a_stored_password_goes_to_no_other_server(postfix: Postfix, tmp_path: P
             ["--preset", "outlook", "--set", "oauth2-provider:x"],
             ["auth-username: a value is needed: the mail address of"],
         ),
+        (
+            ["--preset", "outlook", "--set", "auth-username:ann@outlook.com"],
+            ["oauth2-provider: a value is needed", "--set oauth2-provider:…"],
+        ),
+        (
+            ["--preset", "sendgrid", "--region", "eu", "--set", "auth-password:&{p|x}"],
+            ["no region is known for Twilio SendGrid", "--set smtp-server:HOST:PORT"],
+        ),
+        (["--region", "eu", "--set", "smtp-server:h"], ["no region is known for a mail server without a preset"]),
         (["--preset", "resend", "--set-prompt", "auth-password"], ["--set-prompt auth-password needs a terminal"]),
     ],
 )
@@ -213,6 +222,24 @@ def test_what_is_missing_is_named(arguments: list[str], words: list[str]) -> Non
     done = configure(*arguments)
     assert done.status == 2
     assert [word for word in words if word not in done.err] == []
+
+
+@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if not preset.password])
+def test_no_password_is_asked_for_where_none_is_accepted(name: str) -> None:
+    done = configure("--preset", name)
+    assert done.status == 2
+    assert "auth-password" not in done.err
+    assert "remedy: --set oauth2-provider:…" in done.err
+
+
+@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if "{region}" not in preset.host])
+def test_a_region_is_refused_where_the_host_does_not_depend_on_it(name: str) -> None:
+    """Else mail would go through another host than the one that was meant."""
+    words = ["--set", "auth-username:a@example.com", "--set", "auth-password:&{p|x}", "--no-test"]
+    done = configure("--preset", name, "--region", "eu", *words)
+    assert done.status == 2
+    assert done.err.startswith(f"no region is known for {PRESETS[name].title}\n")
+    assert value("mail-server", name, "enabled") == ""
 
 
 def test_a_server_of_another_type_is_not_replaced() -> None:
