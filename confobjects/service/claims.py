@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select
 
+from confobjects.service.databases import lock_until_end
 from confobjects.service.ledger import Ledger
 from confobjects.service.rules.alerts import is_recent
 from confobjects.service.rules.findings import Queue
@@ -58,7 +59,7 @@ def claim_alerts(ledger: Ledger, names: Iterable[str], repeat_after: int) -> Map
     wanted = {name: _row_of(name) for name in names}
 
     def work(connection: Connection) -> Mapping[str, int | None]:
-        _lock(connection)
+        lock_until_end(connection, _LOCK)
         now, known = ledger.database.now(connection), _read_claims(connection)
         found: dict[str, int | None] = {}
         for name, row in wanted.items():
@@ -78,7 +79,7 @@ def give_back_alerts(ledger: Ledger, names: Iterable[str]) -> None:
     rows = [_row_of(name) for name in names]
 
     def work(connection: Connection) -> None:
-        _lock(connection)
+        lock_until_end(connection, _LOCK)
         connection.execute(FACTS.delete().where(FACTS.c.name.in_(rows)))
 
     ledger.perform(work)
@@ -86,11 +87,6 @@ def give_back_alerts(ledger: Ledger, names: Iterable[str]) -> None:
 
 def _row_of(name: str) -> str:
     return _PREFIX + sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def _lock(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
 
 
 def _read_claims(connection: Connection) -> dict[str, int]:

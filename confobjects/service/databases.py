@@ -181,6 +181,12 @@ class Database:
         return LedgerError(Diagnostic("ledger-unavailable", summary, detail=said[0], remedy=remedy))
 
 
+def lock_until_end(connection: Connection, number: int) -> None:
+    """Let nobody else hold a number until the end of the transaction. SQLite has one writer at a time as it is."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
 def _code_of(cause: BaseException | None) -> str:
     """Return the state of SQL, or the name of an error of SQLite, without its extension (SQLITE_IOERR_FSYNC)."""
     state = getattr(cause, "sqlstate", None)
@@ -285,4 +291,4 @@ def _parse_url(url: str) -> URL:
     raise UsageError(Diagnostic("usage", "the URL of the ledger names no ledger", remedy=remedy))
 
 
-__all__ = ["PATIENCE", "Clock", "Database"]
+__all__ = ["PATIENCE", "Clock", "Database", "lock_until_end"]

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 
-from sqlalchemy import Connection, Select, bindparam, func, select, text
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
@@ -20,7 +20,7 @@ from confobjects.mail.envelope import make_envelope
 from confobjects.records import Record
 from confobjects.sealing import KEY_FILE_VARIABLE
 from confobjects.service.counting import Counted, Counts
-from confobjects.service.databases import PATIENCE, Clock, Database
+from confobjects.service.databases import PATIENCE, Clock, Database, lock_until_end
 from confobjects.service.prepared import Prepared
 from confobjects.service.refusing import word_refusal
 from confobjects.service.rows import Held, as_changes, as_row, read_row
@@ -192,9 +192,7 @@ class Ledger:
             return self._find(connection, mail)
 
     def _find(self, connection: Connection, mail: str) -> Entry:
-        wanted = select(PARTS).where(_P.mail == mail)
-        if connection.dialect.name == "postgresql":
-            wanted = wanted.with_for_update()
+        wanted = select(PARTS).where(_P.mail == mail).with_for_update()
         entry = next(_gather(connection, wanted, self.cover), None)
         if entry is None:
             raise NoSuchObjectError(f"the ledger knows no mail {mail}")
@@ -385,8 +383,7 @@ def open_ledger(
 
 def _prepare(connection: Connection, cover: Cover) -> bytes:
     """Bring a ledger up to date; return the key of its digests."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _OPENING})
+    lock_until_end(connection, _OPENING)
     bring_up_to_date(connection)
     found = connection.execute(select(FACTS.c.value).where(FACTS.c.name == DIGEST_KEY)).scalar()
     if found is None:

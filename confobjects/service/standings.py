@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, bindparam, select, text
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from confobjects.records import Record
+from confobjects.service.databases import lock_until_end
 from confobjects.service.prepared import Prepared
 from confobjects.service.rows import read_standing, write_uses
 from confobjects.service.rules.quotas import Standing
@@ -47,8 +48,7 @@ class Standings:
 
     def lock(self, connection: Connection) -> None:
         """Let nobody else change standings until the end of the transaction."""
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+        lock_until_end(connection, _LOCK)
 
     def read(self, connection: Connection, addresses: Iterable[str]) -> Mapping[str, Standing]:
         """Return the standing of each address; that of an address nobody has written to is empty."""
