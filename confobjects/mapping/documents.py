@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import UnknownNameError
-from confobjects.expressions.openers import SEALED, has_opener
+from confobjects.expressions.openers import has_opener
 from confobjects.objects.changes import describe_fixed, is_name, to_canonical
 from confobjects.objects.model import ManagedObject, Texts
-from confobjects.objects.reading import mask_secret, value_problem
+from confobjects.objects.reading import is_sealed, mask_secret, value_problem
 from confobjects.paths import ROOT, ManagedObjectPath
 from confobjects.records import Record
 from confobjects.syntaxes import ValueSyntaxError
@@ -110,7 +110,7 @@ def drop_secrets(state: ObjectState) -> ObjectState:
 def drop_sealed(state: ObjectState) -> ObjectState:
     """Return a state without sealed secrets, for a form of it in which they cannot be given."""
     properties = state.definition.properties
-    sealed = {name for name, texts in state.values.items() if any(_is_sealed(properties[name], text) for text in texts)}
+    sealed = {name for name, texts in state.values.items() if any(is_sealed(properties[name], text) for text in texts)}
     return _leave_out(state, sealed)
 
 
@@ -122,15 +122,7 @@ def _leave_out(state: ObjectState, hidden: Collection[str]) -> ObjectState:
 
 
 def _is_hidden(prop: PropertyDefinition, text: str) -> bool:
-    return mask_secret(prop, text) != text and not _is_sealed(prop, text)
-
-
-def _is_sealed(prop: PropertyDefinition, text: str) -> bool:
-    if SEALED not in text:
-        return False
-    from confobjects.objects.sealed import parse_sealed
-
-    return parse_sealed(prop, text) is not None
+    return mask_secret(prop, text) != text and not is_sealed(prop, text)
 
 
 # -- writing -----------------------------------------------------------------------------------------------------

@@ -288,7 +288,7 @@ class PropertyReader:
         clear = tuple(
             _describe_clear_secret(obj, prop, text)
             for text in reading.texts
-            if mask_secret(prop, text) != text and not _is_sealed(prop, text)
+            if mask_secret(prop, text) != text and not is_sealed(prop, text)
         )
         if not clear:
             return reading
@@ -395,7 +395,8 @@ def _select_cases(cases: Iterable[DefaultCase], view: Callable[[str], Values]) -
     return found
 
 
-def _is_sealed(prop: PropertyDefinition, text: str) -> bool:
+def is_sealed(prop: PropertyDefinition, text: str) -> bool:
+    """Tell whether a text of a property is a sealed secret."""
     if SEALED not in text:
         return False
     from confobjects.objects.sealed import parse_sealed
