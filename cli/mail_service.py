@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from .watching.opening import FollowedPlace
 
 _LOG: Final = logging.getLogger("confobjects.service")
-
-_PATIENCE: Final = 2.0
-"""Seconds that a server which does not answer may keep the service from ending."""
 
 
 def unsealed_option() -> click.Option:
@@ -113,6 +109,7 @@ class ServiceSession:
 
     def run(self) -> int:
         """Serve until somebody ends it, and return the exit status."""
+        from .watching.opening import close_soon
         from .watching.signals import StopRequest, stop_on_signals
 
         with self._log(), stop_on_signals():
@@ -123,7 +120,7 @@ class ServiceSession:
             try:
                 self._serve(live)
             finally:
-                _close_soon(live)
+                close_soon(live)
         return 0
 
     def _log(self) -> AbstractContextManager[None]:
@@ -224,10 +221,3 @@ def _log_problems(problems: Sequence[Diagnostic]) -> None:
     for one in problems:
         place = one.describe_place()
         _LOG.warning("%s", f"{place}: {one.summary}" if place else one.summary)
-
-
-def _close_soon(live: Live) -> None:
-    """Close a live configuration. If a server does not answer, the end of the process closes it."""
-    thread = Thread(target=live.close, name="confobjects-close", daemon=True)
-    thread.start()
-    thread.join(_PATIENCE)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Final
 
 from confobjects import startup
 from confobjects.errors import AccessError, DefinitionError, UsageError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 FINAL = (UsageError, AccessError, DefinitionError)
 """Errors of opening that end a command: trying again does not help, and may lock an account."""
+_PATIENCE: Final = 2.0
+"""Seconds that a server which does not answer may keep a command from ending."""
 
 
 class FollowedPlace:
@@ -75,3 +78,10 @@ class FollowedPlace:
         if not is_directory(self.url):
             return None
         return lambda: open_storage(self.url, missing_ok=False, **self._options)
+
+
+def close_soon(live: Live) -> None:
+    """Close a live configuration. If a server does not answer, the end of the process closes it."""
+    thread = Thread(target=live.close, name="confobjects-close", daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)

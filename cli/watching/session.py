@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from threading import Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import CommandFailedError, ConfobjectsError
@@ -15,7 +14,7 @@ from confobjects.storage.watching import REAL, Pauses
 
 from .inbox import Inbox
 from .logs import log_as_lines
-from .opening import FINAL, FollowedPlace
+from .opening import FINAL, FollowedPlace, close_soon
 from .printing import WatchPrinter
 from .program import choose_environment, find_secret_variables
 from .repairing import Repairer
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     from confobjects.following import Live
 
     from ..invocation import Invocation
-
-_PATIENCE: Final = 2.0
-"""Seconds that a server which does not answer may keep a watch from ending."""
 
 
 class WatchOptions(Record):
@@ -90,7 +86,7 @@ class WatchSession:
             if self._runner is not None:
                 self._runner.stop()
             if live is not None:
-                _close_soon(live)
+                close_soon(live)
 
     # -- the start -------------------------------------------------------------------------------------------------
 
@@ -183,10 +179,3 @@ def _pause(files: FileWatch, until: float) -> None:
     while (left := until - monotonic()) > 0 and not files.wait(0):
         due = files.due()
         wait_for_any(files.descriptors(), left if due is None else min(left, due))
-
-
-def _close_soon(live: Live) -> None:
-    """Close a live configuration. If a server does not answer, the end of the process closes it."""
-    thread = Thread(target=live.close, name="confobjects-close", daemon=True)
-    thread.start()
-    thread.join(_PATIENCE)
