@@ -9,7 +9,8 @@ from confobjects.service.installed import require_installed
 
 if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveConfiguration
-    from confobjects.service.serving import Followed, MailService
+    from confobjects.service.serving import MailService
+    from confobjects.startup import Followed
 
 
 def mail_service(
@@ -24,8 +25,9 @@ def mail_service(
 
     If the URL of the configuration is given, or nothing, the configuration is followed from when the service is entered
     until it ends; ``options`` are those of :func:`confobjects.live`. A live configuration that is given has to be entered
-    before. Alert handlers work while a configuration is followed and mail is delivered. ``environment`` names the keys that the ledger is sealed with; without any, ``unsealed`` must say that it may be
-    unsealed. ``runners`` is the number of threads that deliver. Raises UsageError if what it needs is not installed.
+    before. Alert handlers work while a configuration is followed and mail is delivered. ``environment`` names the keys that
+    the ledger is sealed with; without any, ``unsealed`` must say that it may be unsealed. ``runners`` is the number of
+    threads that deliver. Raises UsageError if what it needs is not installed.
     """
     require_installed()
     from confobjects.following import Live, live

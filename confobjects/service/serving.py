@@ -29,14 +29,6 @@ if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
     from confobjects.service.notifying import Notified
 
-    class Followed(Protocol):
-        """A configuration that is kept true, such as :func:`confobjects.live` returns."""
-
-        @property
-        def configuration(self) -> EffectiveConfiguration:
-            """The configuration in effect: the same object until something has changed."""
-            ...
-
 
 LOG: Final = logging.getLogger("confobjects.service")
 
