@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from confobjects.texts.visible import make_visible
 
 from .command import UnknownCommandError
-from .words.masking import mask_secrets
+from .words.masking import ask_for_secrets, mask_secrets
 from .words.quoting import quote_word
 
 if TYPE_CHECKING:
@@ -98,7 +98,10 @@ def report_bug(error: Exception, output: str, *, debug: bool) -> int:
 def correct_command(arguments: Sequence[str], fix: Sequence[tuple[str, str]], registry: Registry) -> str:
     """Return the command line with a refused change made valid, quoted for a shell and without secrets."""
     masked = mask_secrets(arguments, registry.secret_names(), registry.property_names())
-    words = [*masked, *(word for name, value in fix for word in ("--set", f"{name}:{value}"))]
+    words = [
+        *ask_for_secrets(arguments, masked, registry.secret_names()),
+        *(word for name, value in fix for word in ("--set", f"{name}:{value}")),
+    ]
     return " ".join(["confobjects", *(quote_word(word) for word in words)])
 
 

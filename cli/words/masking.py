@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Final
 
 from confobjects.diagnostics import MASK
@@ -14,6 +16,8 @@ from .options import OPTIONS, Option
 ASSIGNING: Final = ("--set", "--add", "--remove")
 """The options whose value is a property and a value."""
 SEPARATOR: Final = re.compile("[:=]")
+
+_NEVER_ASKING: Final = frozenset({"-n", "--no-prompt"})
 
 _OPTIONS: Final = {
     spelling.lower() if spelling.startswith("--") else spelling: option
@@ -39,6 +43,42 @@ def mask_secrets(
         result.append(_mask_property(word, secrets) if start is None else word[:start] + MASK)
         before = "" if start == 0 else word  # the value of an option is no option
     return result
+
+
+def ask_for_secrets(arguments: Sequence[str], masked: Sequence[str], secrets: Collection[str]) -> list[str]:
+    """Return the masked words of a command line, to be typed: masks in place of values would be stored as the values.
+
+    A secret that was typed is asked for instead, or taken from a variable if nothing may ask. What is surely none is
+    kept: an expression, the name of a variable that is set, and the path of a file.
+    """
+    asks = not any(word.lower() in _NEVER_ASKING for word in arguments)
+    result: list[str] = []
+    for given, shown in zip(arguments, masked, strict=True):
+        glued, _, rest = given.partition("=") if given.startswith("--") else ("", "", given)
+        prop, colon, value = rest.partition(":")
+        option = (glued or (result[-1] if result else "")).lower()
+        if given == shown or not colon or _property_name(prop) not in secrets:
+            result.append(shown)
+        elif _is_open(option, value):
+            result.append(given)
+        elif option not in {"--set", "--add"}:
+            result.append(shown)
+        else:
+            other, word = ("--set-prompt", prop) if asks else ("--set-env", f"{prop}:VARIABLE")
+            if glued:
+                result.append(f"{other}={word}")
+            else:
+                result[-1:] = [other, word]
+    return result
+
+
+def _is_open(option: str, value: str) -> bool:
+    """Tell whether what an option gives for a secret is certainly no secret itself."""
+    if option == "--set-env":
+        return value in os.environ
+    if option == "--set-file":
+        return Path(value).is_file()
+    return mask_text(value) == value
 
 
 def secret_start(word: str, before: str = "") -> int | None:

@@ -300,7 +300,7 @@ def test_no_output_shows_a_secret(command: list[str]) -> None:
 def test_a_command_offered_instead_hides_the_password() -> None:
     refused = run(*CREATE, "--set", "auth-username:u", "--set", f"auth-password:{CANARY}", "--set", "use-ssl:true")
     assert refused.status == 11
-    assert "--set auth-password:******** --set use-ssl:true --set use-start-tls:false" in refused.err
+    assert "--set-prompt auth-password --set use-ssl:true --set use-start-tls:false" in refused.err
 
 
 def test_the_command_offered_instead_works() -> None:

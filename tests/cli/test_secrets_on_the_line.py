@@ -245,20 +245,32 @@ def test_an_offered_command_has_a_mask_in_the_place_of_a_secret_option(secret: W
 
 
 @pytest.mark.parametrize(
-    ("given", "masked"),
+    ("given", "typed"),
     [
-        (["--set", f"auth-password:{CANARY}"], "--set auth-password:********"),
-        ([f"--set=auth-password:{CANARY}"], "--set=auth-password:********"),
-        (["--SET", f"Auth-Password:{CANARY}"], "--SET Auth-Password:********"),
-        (["--set", f"auth-password:a b:c={CANARY}"], "--set auth-password:********"),
-        (["--set", f"auth-password:&{{a.b|{CANARY}}}"], "--set auth-password:********"),
+        (["--set", f"auth-password:{CANARY}"], "--set-prompt auth-password"),
+        ([f"--set=auth-password:{CANARY}"], "--set-prompt=auth-password"),
+        (["--SET", f"Auth-Password:{CANARY}"], "--set-prompt Auth-Password"),
+        (["--set", f"auth-password:a b:c={CANARY}"], "--set-prompt auth-password"),
+        (["--add", f"auth-password:{CANARY}"], "--set-prompt auth-password"),
+        (["--set", f"auth-password:&{{a.b|{CANARY}}}"], "--set-prompt auth-password"),
+        (["--set", f"auth-password:{CANARY}", "-n"], "--set-env auth-password:VARIABLE -n"),
+        ([f"--set=auth-password:{CANARY}", "--no-prompt"], "--set-env=auth-password:VARIABLE --no-prompt"),
+        (["--set", "auth-password:&{a.b}"], "--set 'auth-password:&{a.b}'"),
+        (["--set-env", "auth-password:SECRET_VARIABLE"], "--set-env auth-password:SECRET_VARIABLE"),
+        (["--set-file=auth-password:secret file"], "'--set-file=auth-password:secret file'"),
     ],
-    ids=range(5),
+    ids=range(11),
 )
-def test_an_offered_command_has_a_mask_in_the_place_of_a_secret_value(given: Words, masked: str) -> None:
+def test_an_offered_command_stores_no_mask_in_the_place_of_a_secret(
+    given: Words, typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is typed as it stands: a mask in it would be stored, or would be the name of a variable that there is not."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SECRET_VARIABLE", CANARY)
+    (tmp_path / "secret file").write_text(CANARY)
     assert offered(*REFUSED, "--set", "auth-username:joe", *given) == (
         "confobjects set-mail-server-prop --server-name one --set use-ssl:true --set auth-username:joe "
-        f"{masked} --set use-start-tls:false"
+        f"{typed} --set use-start-tls:false"
     )
 
 
