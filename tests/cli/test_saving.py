@@ -424,7 +424,7 @@ def test_what_somebody_else_changes_during_a_test_is_not_overwritten(
                     other.modify("trust-manager-provider", "t", PropertyChanges(set={"enabled": ["false"]}))
 
         meanwhile(monkeypatch, write)
-        changes = PropertyChanges(add={"smtp-property": ["mail.smtp.timeout=7"]})
+        changes = PropertyChanges(add={"smtp-property": ["mail.smtp.timeout=70000"]})
         with pytest.raises(ChangedMeanwhileError, match="while it was tested: nothing was saved"):
             context.modify("mail-server", "one", changes, tests=confobjects.save_tests("always"))
         assert len(context.get("mail-server", "one").values["smtp-property"]) == 1
