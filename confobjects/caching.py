@@ -31,11 +31,11 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def digest_of(parts: Iterable[str]) -> str:
+def digest_of(parts: Iterable[str | memoryview]) -> str:
     """Return the digest of a content in parts, each with its length before it: BLAKE2b of 32 bytes (RFC 7693) in hexadecimal."""
     found = blake2b(digest_size=32)
     for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         found.update(b"%d:" % len(data))
         found.update(data)
     return found.hexdigest()

@@ -245,12 +245,12 @@ class Memory:
     def __init__(self, *rooms: str) -> None:
         self._rooms = rooms
 
-    def recall(self, content: Iterable[str]) -> Any:
+    def recall(self, content: Iterable[str | memoryview]) -> Any:
         """Return what was remembered of a content, None if it is not known."""
         digest = self._digest_of(content)
         return self._cache.recall(digest) if digest else None
 
-    def remember(self, content: Iterable[str], parts: Any) -> None:
+    def remember(self, content: Iterable[str | memoryview], parts: Any) -> None:
         """Remember that a content is right, with what recalling it returns, as JSON."""
         if digest := self._digest_of(content):
             self._cache.remember(digest, parts)
@@ -267,7 +267,7 @@ class Memory:
             return list(_signs_of(self._rooms))
         return []
 
-    def _digest_of(self, content: Iterable[str]) -> str:
+    def _digest_of(self, content: Iterable[str | memoryview]) -> str:
         from confobjects.caching import digest_of
 
         return digest_of(chain(self._signs, content)) if self._signs else ""

@@ -14,15 +14,28 @@ from confobjects.mapping.entry import Entry
 
 
 class HeldEntry(Entry):
-    """An entry that holds a right definition with a known digest; ``read`` returns the entry that ``piece``, its lines, gives."""
+    """An entry that holds a right definition with a known digest.
 
-    __slots__ = ("_read", "digest", "piece")
+    Its lines are those between two offsets of ``source``, a text or its bytes in UTF-8; ``read`` returns the entry that they
+    give.
+    """
 
-    def __init__(self, dn: DN, piece: str, read: Callable[[str], Entry]) -> None:
+    __slots__ = ("_read", "_source", "_span", "digest")
+
+    def __init__(
+        self, dn: DN, source: str | bytes, span: tuple[int, int], read: Callable[[str], Entry], digest: str = ""
+    ) -> None:
         self.dn = dn
-        self.piece = piece
+        self._source = source
+        self._span = span
         self._read = read
-        self.digest = ""
+        self.digest = digest
+
+    @property
+    def piece(self) -> str:
+        """The lines of the entry."""
+        lines = self._source[slice(*self._span)]
+        return lines if isinstance(lines, str) else lines.decode()
 
     def __getattr__(self, name: str) -> Any:
         if name != "attributes":

@@ -95,13 +95,13 @@ class Watch(Protocol):
 
 
 class HolderMemory(Protocol):
-    """Remembers contents, in parts, that were found right, and a result for each."""
+    """Remembers contents, in parts of text or of its bytes in UTF-8, that were found right, and a result for each."""
 
-    def recall(self, content: Iterable[str]) -> Any:
+    def recall(self, content: Iterable[str | memoryview]) -> Any:
         """Return what was remembered of a content, None if it is not known."""
         ...
 
-    def remember(self, content: Iterable[str], parts: Any) -> None:
+    def remember(self, content: Iterable[str | memoryview], parts: Any) -> None:
         """Remember that a content is right, with what recalling it returns, as JSON."""
         ...
 

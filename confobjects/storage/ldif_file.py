@@ -28,7 +28,7 @@ from confobjects.errors import (
     UsageError,
 )
 from confobjects.mapping.entry import Change, Entry
-from confobjects.mapping.ldif import NEW_DOCUMENT, Edit, LdifText, decode, parse, parse_part
+from confobjects.mapping.ldif import NEW_DOCUMENT, Edit, LdifText, decode, parse, parse_file, parse_part
 from confobjects.records import Record, field
 from confobjects.storage import files
 from confobjects.storage.tree import Tree
@@ -223,7 +223,7 @@ class LdifFileStorage:
 
             if (changed := parse_changed(known.document, data, parse_part)) is not None:
                 return changed
-        return parse(decode(data, self.path), self.path, self._memory, data=data)
+        return parse_file(data, self.path, self._memory)
 
     def _make_tree(self, document: LdifText) -> Tree:
         base = self._base

@@ -17,7 +17,7 @@ from confobjects.errors import BrokenDataError
 from confobjects.mapping.entry import Entry
 from confobjects.mapping.held import HeldEntry
 from confobjects.mapping.installed import as_installed, collect_installed
-from confobjects.mapping.ldif import LdifText, parse
+from confobjects.mapping.ldif import LdifText, parse, parse_file
 from confobjects.mapping.ldif.writing import format_entry
 
 BRANCH = DN.parse("cn=Definitions,cn=config")
@@ -27,13 +27,13 @@ class Memory:
     """Remembers in memory what the cache would keep in files."""
 
     def __init__(self) -> None:
-        self.known: dict[tuple[str, ...], str] = {}
+        self.known: dict[tuple[str | memoryview, ...], str] = {}
 
-    def recall(self, content: Iterable[str]) -> Any:
+    def recall(self, content: Iterable[str | memoryview]) -> Any:
         found = self.known.get(tuple(content))
         return None if found is None else json.loads(found)
 
-    def remember(self, content: Iterable[str], parts: Any) -> None:
+    def remember(self, content: Iterable[str | memoryview], parts: Any) -> None:
         self.known[tuple(content)] = json.dumps(parts)
 
 
@@ -58,10 +58,15 @@ BELL, GONG = holder("bell", text_of("bell")), holder("gong", text_of("gong"), ds
 FILE = f"{HEAD}{BELL}\n{GONG}\ndn: cn=last,cn=config\ncn: last\n"
 
 
+def read(text: str, memory: Memory | None) -> LdifText:
+    """Read a text as the content of a file."""
+    return parse_file(text.encode(), "file", memory)
+
+
 def picture(text: str, memory: Memory | None) -> Any:
     """What a text holds, or what is wrong with it."""
     try:
-        document = parse(text, "file", memory)
+        document = read(text, memory)
     except BrokenDataError as error:
         return error.diagnostics
     entries = [(key, str(entry.dn), dict(entry.attributes)) for key, entry in document.entries.items()]
@@ -83,8 +88,8 @@ def held_in(document: LdifText) -> list[HeldEntry]:
 
 def test_known_entries_are_read_only_when_somebody_asks() -> None:
     memory = Memory()
-    assert not held_in(parse(FILE, memory=memory))
-    document = parse(FILE, memory=memory)
+    assert not held_in(read(FILE, memory))
+    document = read(FILE, memory)
     bell, gong = held_in(document)
     found = collect_installed([entry for entry in document.entries.values() if entry.has_object_class(HOLDER_CLASS)])
     assert [(one.name, one.digest) for one in found] == [(n, digest_of(text_of(n))) for n in ("bell", "gong")]
@@ -98,10 +103,45 @@ def test_known_entries_are_read_only_when_somebody_asks() -> None:
     assert found == collect_installed([e for e in parse(FILE).entries.values() if e.has_object_class(HOLDER_CLASS)])
 
 
-def test_of_an_entry_only_the_digest_is_remembered() -> None:
+def test_of_entries_names_sizes_and_digests_are_remembered() -> None:
     memory = Memory()
-    parse(FILE, memory=memory)
+    read(FILE, memory)
+    expected = [
+        [f"cn={name},{BRANCH}", len(lines.encode()), digest_of(text_of(name))]
+        for name, lines in (("bell", BELL), ("gong", f"\n{GONG}"))
+    ]
+    assert [json.loads(known) for known in memory.known.values()] == [expected]
+
+
+def test_of_entries_that_others_part_only_the_digests_are_remembered() -> None:
+    memory = Memory()
+    parted = FILE.replace(GONG, f"dn: cn=between,cn=config\ncn: between\n\n{GONG}")
+    read(parted, memory)
     assert [json.loads(known) for known in memory.known.values()] == [[digest_of(text_of(n)) for n in ("bell", "gong")]]
+    assert len(held_in(read(parted, memory))) == 2
+
+
+ELSEWHERE = {
+    "an entry more at the end": f"{FILE}\ndn: cn=more,cn=config\ncn: more\n",
+    "nothing at the end": FILE[: FILE.index("\ndn: cn=last")],
+    "an entry more at the start": FILE.replace(
+        "dn: cn=Definitions", "dn: cn=more,cn=config\ncn: more\n\ndn: cn=Definitions"
+    ),
+    "other values": FILE.replace("cn: last", "cn: last\nCN: é"),
+    "a remark": FILE.replace("\ndn: cn=last", "\n# a remark\n\n\n# another\ndn: cn=last"),
+    "a marker": FILE.replace("version: 1", "version: 1\n# confobjects-format: 2"),
+    "carriage returns": FILE.replace("dn: cn=last,cn=config\ncn: last\n", "dn: cn=last,cn=config\r\ncn: last\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_change_of_other_entries_leaves_known_ones_unread(name: str) -> None:
+    memory = Memory()
+    read(FILE, memory)
+    known = len(memory.known)
+    assert len(held_in(read(ELSEWHERE[name], memory))) == 2
+    assert len(memory.known) == known
+    assert picture(ELSEWHERE[name], memory) == picture(ELSEWHERE[name], None)
 
 
 def test_a_text_that_is_given_in_place_of_a_known_one_is_judged() -> None:
@@ -132,6 +172,19 @@ UNKNOWN = {
     "one long line": f"{HEAD}dn: cn={'a' * 2000},cn=Definitions,cn=config",
     "a comment before it": FILE.replace("dn: cn=bell,", "# a remark\ndn: cn=bell,"),
     "another spelling": FILE.replace("\ncn: gong", "\nCN: gong"),
+    "a marker behind another": f"# confobjects-format: 1\n{FILE}\n# confobjects-format: 9\n",
+    "a newer format behind": f"{FILE}\n# confobjects-format: 9\n",
+    "a mark of the order of bytes": f"\ufeff{FILE}",
+    "a mark of the order of bytes inside": FILE.replace("\ndn: cn=last", "\n\ufeffdn: cn=last"),
+    "a version inside": FILE.replace("\ndn: cn=last", "\nversion: 1\ndn: cn=last"),
+    "no version, no other entry": f"\n\n{BELL}\n{GONG}",
+    "an entry between": FILE.replace(GONG, f"dn: cn=between,cn=config\ncn: between\n\n{GONG}"),
+    "a remark between": FILE.replace(GONG, f"# a remark\n\n{GONG}"),
+    "a short one between": FILE.replace(GONG, f"{holder('chime', '{}')}\n{GONG}"),
+    "a name of the branch in a value": FILE.replace("cn: last", "cn: last\nseeAlso: cn=bell,cn=Definitions,cn=config"),
+    "one of the same name elsewhere": f"{FILE}\ndn: cn=bell,cn=Definitions,cn=config\ncn: bell\n",
+    "a carriage return inside": f"{FILE}\ndn: cn=x,cn=config\ncn: a\rb\n",
+    "a zero": f"{FILE}\ndn: cn=x,cn=config\ncn: a\0b\n",
     "short ones": HEAD + holder("bell", "{}"),
     "none": HEAD,
 }
@@ -140,7 +193,7 @@ UNKNOWN = {
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_whatever_stands_in_a_file_it_means_the_same(name: str) -> None:
     memory = Memory()
-    parse(FILE, memory=memory)
+    read(FILE, memory)
     expected = picture(UNKNOWN[name], None)
     for _ in range(2):
         assert picture(UNKNOWN[name], memory) == expected
@@ -151,7 +204,7 @@ def test_what_is_wrong_is_never_remembered(name: str) -> None:
     memory = Memory()
     picture(UNKNOWN[name], memory)
     assert not memory.known
-    assert not held_in(parse(UNKNOWN[name], memory=memory))
+    assert not held_in(read(UNKNOWN[name], memory))
 
 
 @settings(max_examples=300)
@@ -160,11 +213,11 @@ def test_what_is_wrong_is_never_remembered(name: str) -> None:
 )
 def test_a_change_by_hand_is_noticed_wherever_it_is(at: int, written: str) -> None:
     memory = Memory()
-    parse(FILE, memory=memory)
+    read(FILE, memory)
     changed = FILE[:at] + written + FILE[at + 1 :]
     assert picture(changed, memory) == picture(changed, None)
     try:
-        found = held_in(parse(changed, memory=memory))
+        found = held_in(read(changed, memory))
     except BrokenDataError:
         return
     for one in found:

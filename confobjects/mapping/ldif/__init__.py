@@ -14,19 +14,18 @@ Lines of text are never folded when written, because people search and compare t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from confobjects.definitions.model import HOLDER_BRANCH
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import BrokenDataError
-from confobjects.mapping.ldif.document import MARKER, NEW_DOCUMENT, Edit, LdifText
+from confobjects.mapping.ldif.document import HOLDERS, MARKER, NEW_DOCUMENT, Edit, LdifText
 from confobjects.mapping.ldif.parser import LdifParser, decode
 
 if TYPE_CHECKING:
     from confobjects.mapping.held import HeldEntry
     from confobjects.mapping.protocol import HolderMemory
 
-__all__ = ["MARKER", "NEW_DOCUMENT", "Edit", "LdifText", "decode", "parse", "parse_part"]
+__all__ = ["MARKER", "NEW_DOCUMENT", "Edit", "LdifText", "decode", "parse", "parse_file", "parse_part"]
 
 
 def parse(text: str, origin: str = "", memory: HolderMemory | None = None, *, data: bytes | None = None) -> LdifText:
@@ -51,7 +50,20 @@ def parse(text: str, origin: str = "", memory: HolderMemory | None = None, *, da
         return parse(text, origin, data=data)
     from confobjects.mapping.ldif.holding import settle
 
-    return settle(document, parser.held, memory, lambda: parse(text, origin, data=data))
+    return settle(document, parser.held, memory, parse, lambda: parse(text, origin, data=data))
+
+
+def parse_file(data: bytes, origin: str, memory: HolderMemory | None = None) -> LdifText:
+    """Return the document in the content of a file. Of what ``memory`` knows of it, nothing is decoded.
+
+    Raises what :func:`parse` does.
+    """
+    if memory is not None and HOLDERS.encode() in data:
+        from confobjects.mapping.ldif.holding import parse_around
+
+        if (document := parse_around(data, memory, parse, parse_part)) is not None:
+            return document
+    return parse(decode(data, origin), origin, memory, data=data)
 
 
 def parse_part(text: str) -> LdifText:
@@ -59,17 +71,14 @@ def parse_part(text: str) -> LdifText:
     return LdifParser(text, "", _diagnose, _describe_repetition).read_document(first=False)
 
 
-_HOLDERS: Final = f",{'='.join(HOLDER_BRANCH)},".lower()
-
-
 def _find_holder(parser: LdifParser, start: int, end: int) -> HeldEntry | None:
     """Return the entry of a block that may hold a definition: nothing is read but its DN. None if it has to be read."""
     line = parser.text[start : parser.text.find("\n", start, end)]
-    if _HOLDERS not in line.lower():
+    if HOLDERS.lower() not in line.lower():
         return None
     from confobjects.mapping.ldif.holding import find_holder
 
-    return find_holder(line, parser.text[start:end], parse)
+    return find_holder(line, parser.text, (start, end), parse)
 
 
 def _diagnose(parser: LdifParser, start: int, end: int, first: bool) -> Iterable[Diagnostic]:

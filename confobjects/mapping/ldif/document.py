@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from confobjects.definitions.model import HOLDER_BRANCH
 from confobjects.dn import DN
 from confobjects.expressions.openers import SEALED
 from confobjects.mapping.entry import Entry
@@ -19,6 +20,8 @@ FORMAT: Final = 2
 MARKER: Final = "# confobjects-format:"
 NEW_DOCUMENT: Final = f"version: 1\n{MARKER} 1\n"
 """How every new document starts."""
+HOLDERS: Final = f",{'='.join(HOLDER_BRANCH)},"
+"""What the DN of an entry with a definition contains, as this library writes it."""
 _ANY: Final = "surrogatepass"
 _SEALED: Final = f"{{{SEALED}"
 
