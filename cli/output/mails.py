@@ -139,7 +139,7 @@ def _row(entry: Entry, now: int) -> Sequence[str]:
     pairs = list(_pairs(entry))
     addresses = [show_foreign(one.address) for _, one in pairs[:_MOST]]
     more = len(pairs) - _MOST
-    to = ", ".join([*addresses, *([f"{more} more"] if more > 0 else [])])
+    to = ", ".join([*addresses, *([f"{more} more"] if more > 0 else [])]) or "(cannot be read)"
     due = min((_due(part, one) for part, one in pairs if _due(part, one)), default=0)
     codes = dict.fromkeys(one.code for _, one in pairs if one.code)
     age = format_seconds(max(0, now - entry.accepted) // 1000)

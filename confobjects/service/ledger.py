@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select
 
 from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
@@ -23,7 +23,7 @@ from confobjects.service.counting import Counted, Counts
 from confobjects.service.databases import PATIENCE, Clock, Database, lock_until_end
 from confobjects.service.prepared import Prepared
 from confobjects.service.refusing import word_refusal
-from confobjects.service.rows import Held, as_changes, as_row, read_row
+from confobjects.service.rows import Held, as_changes, as_row, read_bare, read_row
 from confobjects.service.rules.accepting import count_mail, is_limited, judge_recipients, judge_service
 from confobjects.service.rules.quotas import Standing, forget_refusals, reset_uses
 from confobjects.service.rules.settings import DAY, Settings
@@ -38,7 +38,7 @@ from confobjects.service.rules.states import (
     split_recipients,
     worst_of,
 )
-from confobjects.service.sealing import Cover, Digester, Sealer
+from confobjects.service.sealing import Cover, Digester, Sealer, UnreadableError
 from confobjects.service.standings import Known, Standings
 from confobjects.service.tables import CONTENTS, FACTS, HAS_ENDED, LOGINS, PARTS, RUNNERS, bring_up_to_date
 from confobjects.service.together import GroupWriter
@@ -176,7 +176,8 @@ class Ledger:
     ) -> Sequence[Entry]:
         """Return the mails with a part in one of some states, all without any, in the order of their acceptance.
 
-        At most ``most`` of them, after the one with an id, and only those of a sender if one is named.
+        At most ``most`` of them, after the one with an id, and only those of a sender if one is named. A part that cannot be
+        read has no recipients.
         """
         wanted = select(_P.mail).where(_P.mail > after).distinct().order_by(_P.mail).limit(most)
         if sender:
@@ -184,7 +185,7 @@ class Ledger:
         if states:
             wanted = wanted.where(_P.state.in_([one.value for one in states]))
         with self.database.read() as connection:
-            return tuple(_gather(connection, select(PARTS).where(_P.mail.in_(wanted)), self.cover))
+            return tuple(_gather(connection, select(PARTS).where(_P.mail.in_(wanted)), self._read_or_bare))
 
     def find(self, mail: str) -> Entry:
         """Return a mail. Raises NoSuchObjectError if the ledger does not know its id."""
@@ -193,7 +194,7 @@ class Ledger:
 
     def _find(self, connection: Connection, mail: str) -> Entry:
         wanted = select(PARTS).where(_P.mail == mail).with_for_update()
-        entry = next(_gather(connection, wanted, self.cover), None)
+        entry = next(_gather(connection, wanted, lambda row: read_row(row, self.cover)), None)
         if entry is None:
             raise NoSuchObjectError(f"the ledger knows no mail {mail}")
         return entry
@@ -243,6 +244,22 @@ class Ledger:
         if counts and after.ended:
             self.counts.add(Counted.ENDED, after.state.value)
         return counts
+
+    def _read_or_bare(self, row: RowMapping) -> Held:
+        try:
+            return read_row(row, self.cover)
+        except UnreadableError:
+            return read_bare(row)
+
+    def end_unread(self, connection: Connection, row: RowMapping, code: str, now: int) -> Part:
+        """End a part that cannot be read as unknown: it is not sent by itself, and can be read again if its key comes back."""
+        part = read_bare(row).part
+        after = part.replace(state=State.UNKNOWN, fence=part.fence + 1, lease=0, runner="", ended=now)
+        guard = {"of": part.mail, "at": part.number, "held": part.fence}
+        values = {name: getattr(after, name) for name in ("state", "fence", "lease", "runner", "ended")}
+        if connection.execute(PARTS.update().where(GUARDED).values(code=code, **values), guard).rowcount == 1:
+            self.counts.add(Counted.ENDED, after.state.value)
+        return after
 
     def reset_quota(self, address: str) -> bool:
         """Let a recipient's quota begin again; return whether it had been used.
@@ -324,11 +341,11 @@ def _check_envelope(mail: Mail) -> tuple[str, tuple[str, ...]]:
     return envelope.sender, envelope.recipients
 
 
-def _gather(connection: Connection, wanted: Select[Any], cover: Cover) -> Iterator[Entry]:
+def _gather(connection: Connection, wanted: Select[Any], read: Callable[[RowMapping], Held]) -> Iterator[Entry]:
     """Yield mails from the rows of their parts."""
     group: list[Held] = []
     for row in connection.execute(wanted.order_by(_P.mail, _P.number)).mappings():
-        held = read_row(row, cover)
+        held = read(row)
         if group and group[0].part.mail != held.part.mail:
             yield _as_entry(group)
             group = []

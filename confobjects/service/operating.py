@@ -19,7 +19,8 @@ from confobjects.service.ledger import Entry, Ledger
 from confobjects.service.rows import read_row
 from confobjects.service.rules.pacing import Login
 from confobjects.service.rules.quotas import Standing
-from confobjects.service.rules.states import ENDED, OPEN, State, doubt
+from confobjects.service.rules.states import ENDED, OPEN, RESTORED, State, doubt
+from confobjects.service.sealing import UnreadableError
 from confobjects.service.tables import HAS_ENDED, LOGINS, PACE, PARTS, RUNNERS, STANDINGS, WAITS, read_version
 
 _GROUP: Final = 500
@@ -96,11 +97,16 @@ def mark_unknown(ledger: Ledger) -> int:
 
 def _mark_some(ledger: Ledger, connection: Connection) -> Sequence[str]:
     now = ledger.database.now(connection)
-    rows = select(PARTS).where(_IS_OPEN).order_by(_P.mail, _P.number).limit(_GROUP).with_for_update()
-    held = [read_row(row, ledger.cover) for row in connection.execute(rows).mappings().all()]
-    for one in held:
-        ledger.write_change(connection, one, doubt(one.part, now))
-    return [one.part.mail for one in held]
+    wanted = select(PARTS).where(_IS_OPEN).order_by(_P.mail, _P.number).limit(_GROUP).with_for_update()
+    rows = connection.execute(wanted).mappings().all()
+    for row in rows:
+        try:
+            held = read_row(row, ledger.cover)
+        except UnreadableError:
+            ledger.end_unread(connection, row, RESTORED, now)
+        else:
+            ledger.write_change(connection, held, doubt(held.part, now))
+    return [row["mail"] for row in rows]
 
 
 def count_open(ledger: Ledger) -> int:

@@ -10,14 +10,15 @@ from sqlalchemy import RowMapping
 
 from confobjects.actions import Remedy, RemedyAction, Verb
 from confobjects.diagnostics import Diagnostic
-from confobjects.errors import LedgerError
 from confobjects.records import Record
 from confobjects.service.rules.quotas import Standing
 from confobjects.service.rules.states import Part, Recipient, State, Words
-from confobjects.service.sealing import Cover
+from confobjects.service.sealing import Cover, UnreadableError
 
 _PLAIN: Final = ("mail", "number", "accepted", "since", "fence", "due", "began", "lease", "runner", "ended")
 """The fields of a part that are columns of the same name."""
+
+_STATES: Final = frozenset(one.value for one in State)
 
 _LONGEST: Final = 1000
 """Characters of a sentence, or of a piece of a remedy, that are kept."""
@@ -64,12 +65,20 @@ def as_changes(held: Held, cover: Cover) -> dict[str, Any]:
 
 
 def read_row(row: RowMapping | Mapping[str, Any], cover: Cover) -> Held:
-    """Return the part of a row. Raises LedgerError if it cannot be read."""
-    place = f"{row['mail']}/{row['number']}"
+    """Return the part of a row. Raises UnreadableError, and LedgerError without keys."""
+    bare = read_bare(row)
+    place = _place_of(bare.part)
+    if bare.part.state != row["state"]:
+        raise _as_unreadable(place)
     from_, recipients = _read_envelope(cover.get(bytes(row["envelope"]), place), place)
+    return bare.replace(part=bare.part.replace(recipients=recipients), from_=from_)
+
+
+def read_bare(row: RowMapping | Mapping[str, Any]) -> Held:
+    """Return the part of a row without its envelope: no sender's address, no recipients. A state that nobody knows is unknown."""
     plain = {name: row[name] for name in _PLAIN}
-    part = Part(state=State(row["state"]), recipients=recipients, **plain)
-    return Held(part, from_, row["sender"], row["category"], row["size"])
+    state = State(row["state"]) if row["state"] in _STATES else State.UNKNOWN
+    return Held(Part(state=state, recipients=(), **plain), "", row["sender"], row["category"], row["size"])
 
 
 def _place_of(part: Part) -> str:
@@ -107,11 +116,13 @@ def _read_envelope(text: bytes, place: str) -> tuple[str, tuple[Recipient, ...]]
             for address, state, due, tries, code, reply, *at in listed
         )
     except (ValueError, TypeError, LookupError):
-        summary = f"the entry {place} of the ledger cannot be read"
-        raise LedgerError(
-            Diagnostic("ledger-unavailable", summary, remedy="Put a backup of the ledger in its place.")
-        ) from None
+        raise _as_unreadable(place) from None
     return from_, found
+
+
+def _as_unreadable(place: str) -> UnreadableError:
+    summary = f"the entry {place} of the ledger cannot be read"
+    return UnreadableError(Diagnostic("ledger-unavailable", summary, remedy="Put a backup of the ledger in its place."))
 
 
 def _read_words(summary: str, pieces: Sequence[Any]) -> Words:
@@ -135,4 +146,4 @@ def read_standing(row: RowMapping | Mapping[str, Any]) -> Standing:
     return Standing(uses, row["refusals"], row["suppressed"])
 
 
-__all__ = ["Held", "as_changes", "as_row", "read_row", "read_standing", "write_uses"]
+__all__ = ["Held", "as_changes", "as_row", "read_bare", "read_row", "read_standing", "write_uses"]

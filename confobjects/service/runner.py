@@ -125,6 +125,8 @@ class Runner:
         self._clear_up(setting.settings)
         prints = {name: self._digest(one.description).hex() for name, one in setting.senders.items()}
         taking = self.work.take(self._most, setting.settings, prints)
+        for mail, problem in taking.unread.items():
+            _report(logging.ERROR, "unreadable", mail=mail, error=str(problem))
         by_sender: dict[str, list[Delivery]] = {}
         for delivery in taking.deliveries:
             by_sender.setdefault(delivery.held.sender, []).append(delivery)

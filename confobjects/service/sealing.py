@@ -19,7 +19,11 @@ _DIGEST: Final = 16
 _USE: Final = "ledger"
 
 
-class SealedLedgerError(LedgerError):
+class UnreadableError(LedgerError):
+    """One thing that stands in the ledger cannot be read; others may."""
+
+
+class SealedLedgerError(UnreadableError):
     """What stands in the ledger is sealed with a key that is not there."""
 
 
@@ -97,4 +101,4 @@ class Digester:
         return hmac.digest(self._key, address.casefold().encode(), "sha256")[:_DIGEST]
 
 
-__all__ = ["CLEAR", "Cover", "Digester", "SealedLedgerError", "Sealer"]
+__all__ = ["CLEAR", "Cover", "Digester", "SealedLedgerError", "Sealer", "UnreadableError"]

@@ -9,19 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, or_, select, text
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, literal_column, or_, select, text
 
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import LedgerError
 from confobjects.records import Record, field
 from confobjects.service.counting import Counted
 from confobjects.service.ledger import CHANGED, GUARDED, Ledger
 from confobjects.service.prepared import Prepared
-from confobjects.service.rows import Held, as_changes, read_row
+from confobjects.service.rows import Held, as_changes, read_bare, read_row
 from confobjects.service.rules.pacing import Login, count_refused_login, grant, is_stopped
 from confobjects.service.rules.quotas import Standing, count_refusal, forget_refusals
-from confobjects.service.rules.settings import Settings
+from confobjects.service.rules.settings import MINUTE, Settings
 from confobjects.service.rules.states import (
     HELD,
     LEASE,
+    LEASE_ENDED,
     Part,
     State,
     begin_sending,
@@ -31,12 +34,15 @@ from confobjects.service.rules.states import (
     lapse,
     take,
 )
+from confobjects.service.sealing import UnreadableError
 from confobjects.service.tables import CONTENTS, HOLDS, LOGINS, PACE, PARTS, RUNNERS, WAITS
 
 MOST_BYTES_TAKEN: Final = 32 << 20
 """The size of the mails that a runner takes together, unless it is a single one."""
 
 _GROUP: Final = 500
+_LATER: Final = MINUTE
+"""Milliseconds after which one that could not be read is tried again."""
 
 DELIVERED: Final = "delivered"
 """What an attempt is counted as that found nothing wrong."""
@@ -70,11 +76,12 @@ class Delivery(Record):
 
 class Taking(Record):
     """What a runner has taken, and when there may be more: the moment of the next mail that the pace allows, 0 if the
-    pace does not matter.
+    pace does not matter. ``unread`` are mails that cannot be read, and why: they are put off, and keep nobody else waiting.
     """
 
     deliveries: tuple[Delivery, ...]
     next: int = 0
+    unread: Mapping[str, LedgerError] = field(default_factory=dict)
 
 
 class Settled(Record):
@@ -93,6 +100,23 @@ class Recorded(Record):
 
     counts: tuple[bool, ...] = field(default_factory=tuple)
     may_send: bool = True
+
+
+class _Round:
+    """One taking, in its transaction, and what could not be read in it."""
+
+    def __init__(self, connection: Connection, now: int, settings: Settings) -> None:
+        self.connection = connection
+        self.now = now
+        self.settings = settings
+        self.unread: dict[str, LedgerError] = {}
+
+    def put_off(self, part: Part, why: LedgerError) -> None:
+        """Put off a part that cannot be read, as it stands: if its key comes back, it is sent."""
+        self.unread[part.mail] = why
+        due = self.now + min(_LATER, self.settings.horizon)
+        changed = {"state": State.QUEUED.value, "fence": part.fence + 1, "due": due, "lease": 0, "runner": ""}
+        self.connection.execute(PARTS.update().where(GUARDED).values(**changed), _guard(part))
 
 
 class Work:
@@ -123,21 +147,25 @@ class Work:
             granted = grant(free, now, settings.rate_limit, most)
             most, following = granted.number, granted.next
         stopped = self._find_stopped(connection, fingerprints)
-        found = list(self._choose(connection, most, now, settings, stopped)) if most else []
+        round_ = _Round(connection, now, settings)
+        found = list(self._choose(round_, most, stopped)) if most else []
+        contents = self._read_contents(round_, found)
+        found = [one for one in found if one.part.mail in contents]
         if found and settings.rate_limit is not None:
             connection.execute(PACE.update().values(free=following))
         taken = [one.replace(part=self._take_one(connection, one, now, settings)) for one in found]
-        return Taking(tuple(self._add_contents(connection, taken)), following)
+        before = self._find_refused(connection, taken)
+        deliveries = tuple(Delivery(one, contents[one.part.mail], before) for one in taken)
+        return Taking(deliveries, following, round_.unread)
 
     @staticmethod
     def _find_stopped(connection: Connection, fingerprints: Mapping[str, str]) -> Sequence[str]:
         logins = {row.sender: Login(row.fingerprint, row.refused) for row in connection.execute(select(LOGINS))}
         return [one for one, login in logins.items() if is_stopped(login, fingerprints.get(one, ""))]
 
-    def _choose(
-        self, connection: Connection, most: int, now: int, settings: Settings, stopped: Sequence[str]
-    ) -> Iterator[Held]:
+    def _choose(self, round_: _Round, most: int, stopped: Sequence[str]) -> Iterator[Held]:
         """Yield parts that may be taken, and that nobody else is taking: those of lost runners first."""
+        connection, now, settings = round_.connection, round_.now, round_.settings
         far = now + settings.horizon
         wanted: tuple[ColumnElement[bool], ...] = (
             HOLDS & (_P.state == State.TAKEN.value) & ((_P.lease <= now) | (_P.lease > now + 2 * LEASE)),
@@ -150,7 +178,11 @@ class Work:
             if stopped:
                 rows = rows.where(_P.sender.not_in(stopped))
             for row in connection.execute(rows.with_for_update(skip_locked=True)).mappings().all():
-                held = read_row(row, self.ledger.cover)
+                try:
+                    held = read_row(row, self.ledger.cover)
+                except UnreadableError as error:
+                    round_.put_off(read_bare(row).part, error)
+                    continue
                 size += held.size
                 if most == 0 or (size > MOST_BYTES_TAKEN and size > held.size):
                     return
@@ -163,15 +195,21 @@ class Work:
         self.ledger.write_change(connection, held, taken)
         return taken
 
-    def _add_contents(self, connection: Connection, taken: Sequence[Held]) -> Iterator[Delivery]:
-        mails = sorted({one.part.mail for one in taken})
-        contents = dict[str, bytes]()
+    def _read_contents(self, round_: _Round, found: Sequence[Held]) -> Mapping[str, bytes]:
+        """Return the contents of mails; those that cannot be read are put off."""
+        mails = sorted({one.part.mail for one in found})
+        contents, problems = dict[str, bytes](), dict[str, LedgerError]()
         for at in range(0, len(mails), _GROUP):
             wanted = select(CONTENTS).where(CONTENTS.c.mail.in_(mails[at : at + _GROUP]))
-            for row in connection.execute(wanted):
-                contents[row.mail] = self.ledger.cover.get(bytes(row.content), row.mail)
-        before = self._find_refused(connection, taken)
-        return (Delivery(one, contents[one.part.mail], before) for one in taken)
+            for row in round_.connection.execute(wanted):
+                try:
+                    contents[row.mail] = self.ledger.cover.get(bytes(row.content), row.mail)
+                except UnreadableError as error:
+                    problems[row.mail] = error
+        for one in found:
+            if (mail := one.part.mail) not in contents:
+                round_.put_off(one.part, problems.get(mail) or _as_missing(mail))
+        return contents
 
     def _find_refused(self, connection: Connection, taken: Sequence[Held]) -> frozenset[str]:
         """Return the addresses, of those that are in an attempt, that were refused before."""
@@ -280,11 +318,20 @@ class Work:
             now = self._now(connection)
             over = HOLDS & (_P.state == State.SENDING.value) & ((_P.lease <= now) | (_P.lease > now + 2 * LEASE))
             rows = connection.execute(select(PARTS).where(over).limit(_GROUP).with_for_update(skip_locked=True))
-            held = [read_row(row, self.ledger.cover) for row in rows.mappings().all()]
-            lost = [(one, lapse(one.part, now)) for one in held if can_lapse(one.part, now)]
-            return [after for one, after in lost if self.ledger.write_change(connection, one, after)]
+            return [after for row in rows.mappings().all() if (after := self._lapse(connection, row, now)) is not None]
 
         return self.ledger.perform(work)
+
+    def _lapse(self, connection: Connection, row: RowMapping, now: int) -> Part | None:
+        """End a part whose lease has ended as unknown; return it, None if that does not count."""
+        if not can_lapse(read_bare(row).part, now):
+            return None
+        try:
+            held = read_row(row, self.ledger.cover)
+        except UnreadableError:
+            return self.ledger.end_unread(connection, row, LEASE_ENDED, now)
+        after = lapse(held.part, now)
+        return after if self.ledger.write_change(connection, held, after) else None
 
     # -- senders -----------------------------------------------------------------------------------------------------
 
@@ -304,6 +351,10 @@ class Work:
             return is_stopped(after, fingerprint)
 
         return self.ledger.perform(work)
+
+
+def _as_missing(mail: str) -> UnreadableError:
+    return UnreadableError(Diagnostic("ledger-unavailable", f"the text of the mail {mail} is missing in the ledger"))
 
 
 def _guard(part: Part) -> dict[str, Any]:
