@@ -6,6 +6,7 @@ Laws:
    or warns where the definition says so; a change of any other property is not.
 2. With the secret given in the same change, with its own or another text, both are made.
 3. It makes no difference whether the change is asked for directly, as a document, as an undo, or through a default that follows.
+   An undo brings an old secret back only for the target that it had.
 4. Of pairs, only those count that the definition names; one whose name is not known counts.
 5. What is no stored secret needs none: an expression, a secret that was not there, one that goes away.
 """
@@ -241,6 +242,45 @@ def test_an_undo_puts_target_and_secret_back_together() -> None:
     change(ctx, set={"destination": ["near:1"], "watchword": [CANARY]})
     number = ctx.history()[-1].number
     assert summaries(refused(ctx, lambda: ctx.undo(number))) == reuse("destination")
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"set": {"destination": ["near:1"]}},
+        {"set": {"destination": ["&{far.host}"]}},
+        {"reset": ["bearer"]},
+        {"set": {"veiled": ["true"]}},
+        {"set": {"greeting": ["watchword"]}},  # a default follows
+    ],
+)
+@pytest.mark.parametrize("known", ["another", "&{watchword}"])
+def test_an_undo_brings_no_secret_back_for_a_target_that_was_set_since(known: str, later: dict[str, Any]) -> None:
+    """Who makes these changes knows the secret that there is in between, and not the one that was there before."""
+    ctx = messengers()
+    change(ctx, set={"watchword": [known]})
+    number = ctx.history()[-1].number
+    change(ctx, **{**later, "set": {**later.get("set", {}), "watchword": [known]}})
+    [(_, summary)] = summaries(refused(ctx, lambda: ctx.undo(number)))
+    assert summary == (
+        f"change {number} cannot be taken back alone: it would bring back a secret, and change {number + 1} changes "
+        "where that goes, as whom or how protected"
+    )
+    assert stored(ctx)["watchword"] == (known,)
+    ctx.undo_to(number - 1)
+    assert stored(ctx)["watchword"] == (CANARY,)
+    assert stored(ctx)["destination"] == ("far:1",)
+
+
+def test_an_undo_brings_a_secret_back_for_the_target_that_it_had() -> None:
+    ctx = messengers()
+    change(ctx, set={"watchword": ["&{watchword}"]})
+    number = ctx.history()[-1].number
+    change(ctx, set={"load": ["salt"]})
+    change(ctx, set={"destination": ["near:1"]})
+    ctx.undo(number + 2)  # there was another one in between
+    ctx.undo(number)
+    assert stored(ctx)["watchword"] == (CANARY,)
 
 
 def test_a_reference_that_follows_a_rename_names_the_same_target() -> None:

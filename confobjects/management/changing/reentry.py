@@ -99,7 +99,7 @@ class ReentryRule:
         if not prop.references or not self.moved:
             return True
         was, now = (
-            {self._resolve(prop, text) for text in _select_pairs(travel, prop, judge.reader.read_current(obj, prop)[0])}
+            {self._resolve(prop, text) for text in select_pairs(travel, prop, judge.reader.read_current(obj, prop)[0])}
             for judge, obj in ((self.before, old), (self.after, new))
         )
         return {(pair, path and self.moved.get(path, path), text) for pair, path, text in was} != now
@@ -117,14 +117,14 @@ class ReentryRule:
         sides = ((self.before.reader, old, old.definition.properties[prop.name]), (self.after.reader, new, prop))
         if not all(reader.is_decided(obj, one) for reader, obj, one in sides):
             return False
-        was, now = (_select_pairs(travel, one, reader.read_current(obj, one)[0]) for reader, obj, one in sides)
+        was, now = (select_pairs(travel, one, reader.read_current(obj, one)[0]) for reader, obj, one in sides)
         try:
             return is_same_value(prop, was, now)
         except ValueSyntaxError:
             return False
 
 
-def _select_pairs(travel: Travel, prop: PropertyDefinition, texts: Texts) -> Texts:
+def select_pairs(travel: Travel, prop: PropertyDefinition, texts: Texts) -> Texts:
     """Return the pairs that a secret travels with, and those whose names are not known, as in expressions."""
     if not travel.names:
         return texts

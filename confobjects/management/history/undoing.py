@@ -6,6 +6,8 @@ Laws of this module:
 2. An undo never overwrites what later changes, or edits by hand, have made of the same values: it is refused, and the
    error names them. Values that nobody has changed since are restored, whatever else has happened.
 3. An old secret comes from the protected place or not at all.
+4. It comes back with the target that it had: not if a later change says where it goes, as whom or how protected. Who undoes a
+   change need not know the secret.
 """
 
 from __future__ import annotations
@@ -18,13 +20,16 @@ from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import AccessError, ConstraintError
 from confobjects.management.changing.operations import Operation, invert_change, operation_for
+from confobjects.management.changing.reentry import select_pairs
 from confobjects.management.history import records
 from confobjects.objects.changes import ObjectChange, find_property
 from confobjects.objects.model import Texts
+from confobjects.objects.reading import mask_secret
 
 if TYPE_CHECKING:
-    from confobjects.definitions import Registry
+    from confobjects.definitions import PropertyDefinition, Registry
     from confobjects.definitions.installed import InstalledText
+    from confobjects.definitions.model import Travel
     from confobjects.management.changing.transaction import Transaction
     from confobjects.management.history.records import HistoryRecord, RecordedChange
     from confobjects.objects.protocols import World
@@ -54,10 +59,14 @@ def _undo_one(transaction: Transaction, number: int) -> None:
         _refuse(
             f"change {number} cannot be taken back alone: {_format_numbers(later)} touch{'es' * (len(later) == 1)} "
             "the same values",
-            (
-                RemedyAction("undo-to", str(_find_previous(found, number))),
-                " takes them back as well, or undo them one by one, the last first",
-            ),
+            _advise_order(found, number),
+        )
+    registry = transaction.registry
+    if later := [other.number for other in find_effective(found, number) if _redirects(other, one, registry)]:
+        _refuse(
+            f"change {number} cannot be taken back alone: it would bring back a secret, and {_format_numbers(later)} "
+            f"change{'s' * (len(later) == 1)} where that goes, as whom or how protected",
+            _advise_order(found, number),
         )
     _take_back(transaction, [one])
 
@@ -122,6 +131,45 @@ def _overlap(later: HistoryRecord, one: HistoryRecord) -> bool:
     return any(_touches(new, old) for new in later.changes for old in one.changes)
 
 
+def _redirects(later: HistoryRecord, one: HistoryRecord, registry: Registry) -> bool:
+    """Whether a later change gives another target to a secret that taking back a change would restore."""
+    return any(
+        new.path in old.paths and _moves_any(new, _find_travels(one, index, registry), registry)
+        for index, old in enumerate(one.changes)
+        if old.action == "modify"
+        for new in later.changes
+    )
+
+
+def _find_travels(one: HistoryRecord, index: int, registry: Registry) -> Iterator[tuple[PropertyDefinition, Travel]]:
+    """Yield with what the literal secrets travel that an object had before a change."""
+    change = one.changes[index]
+    if change.type not in registry:
+        return
+    definition = registry.definition(change.type)
+    for name, texts in one.old_texts(index):
+        prop = find_property(definition, name)
+        if prop is None or prop.re_entry is None or not texts:
+            continue
+        if any(mask_secret(prop, text) != text for text in texts):
+            yield from ((definition.properties[travel.property], travel) for travel in prop.re_entry.travels)
+
+
+def _moves_any(new: RecordedChange, travels: Iterable[tuple[PropertyDefinition, Travel]], registry: Registry) -> bool:
+    """Whether a change may change any value that a secret travels with, also by a default that follows.
+
+    Masked pairs may be such values.
+    """
+    followers = registry.followers_of(new.type, frozenset(new.names)) if new.type in registry else frozenset()
+    for prop, travel in travels:
+        if prop.name in followers or prop.name in new.secrets:
+            return True
+        was, now = (select_pairs(travel, prop, side.get(prop.name, ())) for side in (new.before, new.after))
+        if set(was) != set(now):
+            return True
+    return False
+
+
 def _touches(new: RecordedChange, old: RecordedChange) -> bool:
     """Whether taking back an old change would overwrite a new one."""
     for here in new.paths:
@@ -133,6 +181,14 @@ def _touches(new: RecordedChange, old: RecordedChange) -> bool:
             if here == there and set(new.names) & set(old.names):
                 return True
     return False
+
+
+def _advise_order(found: Sequence[HistoryRecord], number: int) -> Remedy:
+    previous = str(_find_previous(found, number))
+    return (
+        RemedyAction("undo-to", previous),
+        " takes them back as well, or undo them one by one, the last first",
+    )
 
 
 def _find_previous(found: Sequence[HistoryRecord], number: int) -> int:
