@@ -112,7 +112,7 @@ class FileTokenStore:
                 raise TokenStoreProblem("busy", message) from None
             except ConfobjectsError as error:
                 raise _unusable(error) from None
-            yield FileTokenLease(f"{path}.json", make_context(_USE, key), sealer)
+            yield FileTokenLease(f"{path}.json", make_context(_USE, key), lambda: self._find_newest(sealer))
 
     def list_keys(self) -> Sequence[str]:
         """Return the keys for which something is kept, or was to be kept by somebody who was killed. Raises TokenStoreProblem."""
@@ -146,6 +146,13 @@ class FileTokenStore:
         except ConfobjectsError as error:
             problem = error.diagnostics[0]
             raise TokenStoreProblem("sealed", f"{problem.origin}: {problem.summary}") from None
+
+    def _find_newest(self, known: Sealer | None) -> Sealer | None:
+        """Return what seals now; what was known before, if the keys cannot be used any more: no token is lost for that."""
+        try:
+            return self._find_sealer()
+        except TokenStoreProblem:
+            return known
 
 
 class MemoryTokenStore:
@@ -186,12 +193,12 @@ def _unusable(error: ConfobjectsError) -> TokenStoreProblem:
 
 
 class FileTokenLease:
-    """The lease of one key. ``context`` is what its file is sealed for."""
+    """The lease of one key. ``context`` is what its file is sealed for; ``find_sealer`` returns what seals now."""
 
-    def __init__(self, path: str, context: bytes, sealer: Sealer | None) -> None:
+    def __init__(self, path: str, context: bytes, find_sealer: Callable[[], Sealer | None]) -> None:
         self._path = path
         self._context = context
-        self._sealer = sealer
+        self._find_sealer = find_sealer
 
     def read(self) -> StoredTokens | None:
         """Return what is kept. A damaged file counts as none, but not one that is sealed."""
@@ -210,18 +217,29 @@ class FileTokenLease:
             return None
 
     def _unseal(self, sealed: str) -> bytes:
-        if self._sealer is None:
+        sealer = self._find_sealer()
+        if sealer is None:
             raise TokenStoreProblem("sealed", f"{self._path} is sealed, and this process has no keys")
         try:
-            return self._sealer.unseal(sealed, self._context)
+            return sealer.unseal(sealed, self._context)
         except ExpressionError as error:
             raise TokenStoreProblem("sealed", f"{self._path}: {error.diagnostics[0].summary}") from None
 
     def write(self, tokens: StoredTokens) -> None:
-        """Keep tokens: a new file takes the place of the old one when it is on the disk."""
+        """Keep tokens: a new file takes the place of the old one when it is on the disk.
+
+        If another key seals by then, they are written again: a rotation that has looked before may drop the older one.
+        """
+        written, sealer = False, self._find_sealer()
+        while not written:
+            self._write(tokens, sealer)
+            used, sealer = sealer, self._find_sealer()
+            written = _find_id(used) == _find_id(sealer)
+
+    def _write(self, tokens: StoredTokens, sealer: Sealer | None) -> None:
         document: dict[str, Any] = {"tokens": as_dict(tokens)}
-        if self._sealer is not None:
-            document = {"sealed": self._sealer.seal(json.dumps(document).encode(), self._context)}
+        if sealer is not None:
+            document = {"sealed": sealer.seal(json.dumps(document).encode(), self._context)}
         data = json.dumps({"format": _FORMAT, **document}).encode()
         try:
             remove_leftover(self._path)
@@ -242,6 +260,10 @@ class FileTokenLease:
                 sync_directory(os.path.dirname(self._path))
         except ConfobjectsError as error:
             raise _unusable(error) from None
+
+
+def _find_id(sealer: Sealer | None) -> str:
+    return "" if sealer is None else sealer.key_id
 
 
 def as_tokens(found: Any) -> StoredTokens:

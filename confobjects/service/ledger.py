@@ -50,6 +50,9 @@ MOST_BYTES: Final = 64 << 20
 _GROUP: Final = 1000
 """Rows that are removed or listed at a time."""
 
+_TRIES: Final = 5
+"""Transactions in a row that a change of keys may spoil."""
+
 DIGEST_KEY: Final = "digest-key"
 _OPENING: Final = 0x6C656466
 """The advisory lock of PostgreSQL of whoever opens a ledger."""
@@ -66,6 +69,10 @@ _CHANGE: Final = (
 
 _ADD_PART: Final = Prepared(PARTS.insert())
 _ADD_CONTENT: Final = Prepared(CONTENTS.insert())
+
+
+class _KeyChangedError(Exception):
+    """Another key seals now than at the beginning of a transaction."""
 
 
 class Mail(Record):
@@ -117,14 +124,26 @@ class Ledger:
         self.database.close()
 
     def _write(self, work: Callable[[Connection], None]) -> None:
-        """Carry out a work in a transaction, which also takes what the work has counted."""
+        """Carry out a work in a transaction, which also takes what the work has counted.
+
+        It is repeated if the key that seals has changed meanwhile: what is written with an old one after a rotation has looked
+        for it could be read by nobody once that is dropped.
+        """
 
         def counted(connection: Connection) -> None:
             self.counts.begin()
+            key = self.cover.key_id
             work(connection)
             self.counts.write(connection)
+            if self.cover.key_id != key:
+                raise _KeyChangedError
 
-        self.database.write(counted)
+        for _ in range(_TRIES):
+            try:
+                return self.database.write(counted)
+            except _KeyChangedError:
+                continue
+        raise LedgerError(Diagnostic("ledger-unavailable", "the keys of the ledger change all the time"))
 
     # -- accepting ---------------------------------------------------------------------------------------------------
 
@@ -136,10 +155,16 @@ class Ledger:
         from_, addresses = _check_envelope(mail)
         made = _make_id(self.database.now())
         parts = [make_part(made, n, some, 0) for n, some in enumerate(split_recipients(addresses))]
-        rows = [as_row(Held(one, from_, sender, mail.category, len(mail.content)), self.cover) for one in parts]
-        content = {"mail": made, "content": self.cover.put(mail.content, made)}
+        held = [Held(one, from_, sender, mail.category, len(mail.content)) for one in parts]
+
+        def seal() -> tuple[list[dict[str, Any]], dict[str, Any]]:
+            content = {"mail": made, "content": self.cover.put(mail.content, made)}
+            return [as_row(one, self.cover) for one in held], content
+
+        sealed = seal()
 
         def write(connection: Connection) -> None:
+            rows, content = sealed if self.cover.is_current(sealed[1]["content"]) else seal()
             now = self.database.now(connection)
             self._count_mail(connection, addresses, mail.category, now, settings)
             moment = {"accepted": now, "since": now, "due": now}

@@ -2,7 +2,8 @@
 
 Laws: nothing is opened to be counted, so it takes no key. Sealing again can be stopped at any moment and repeated: each call looks for
 what is not sealed with the newest key. A value is replaced only where it is still the one that was read, so that runners go on
-meanwhile. What cannot be opened stays as it is, and is named.
+meanwhile. Whoever wrote with an older key has come to an end before a value is looked for, or writes again with the newest one
+(:class:`~confobjects.service.ledger.Ledger`). What cannot be opened stays as it is, and is named.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from sqlalchemy import (
     inspect,
     literal,
     select,
+    text,
     tuple_,
 )
 
@@ -119,6 +121,7 @@ def reseal(url: str, sealer: Sealer, key: str, patience: float = PATIENCE) -> Re
         with database.read() as connection:
             places = _find_places(connection)
         for place in places:
+            database.write(lambda connection, table=place.table: _wait_for_writers(connection, table))  # type: ignore[misc]
             done += _Resealer(database, cover, place, key, problems).run()
         database.rewrite()
     return Resealed(done, tuple(problems.values()))
@@ -127,6 +130,12 @@ def reseal(url: str, sealer: Sealer, key: str, patience: float = PATIENCE) -> Re
 def _bring_up_to_date(connection: Connection) -> None:
     if read_version(connection):  # an empty database stays so
         bring_up_to_date(connection)
+
+
+def _wait_for_writers(connection: Connection, table: Table) -> None:
+    """Wait until everybody who is writing to a table has come to an end. SQLite has one writer: the transaction has waited."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"LOCK TABLE {table.name} IN SHARE MODE"))
 
 
 def _find_places(connection: Connection) -> Sequence[_Place]:

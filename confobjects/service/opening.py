@@ -151,6 +151,11 @@ class _CurrentSealer:
     def __init__(self, keys: SealingKeys) -> None:
         self._keys = keys
 
+    @property
+    def key_id(self) -> str:
+        """The identifier of the key that seals now. Raises LedgerError without keys."""
+        return self._now().key_id
+
     def seal(self, plain: bytes, context: bytes) -> str:
         """Return bytes sealed for a context. Raises LedgerError without keys."""
         return self._now().seal(plain, context)

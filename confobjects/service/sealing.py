@@ -30,6 +30,11 @@ class SealedLedgerError(UnreadableError):
 class Sealer(Protocol):
     """Seals bytes, so that only whoever has the key reads them, and only where they were meant to stand."""
 
+    @property
+    def key_id(self) -> str:
+        """The identifier of the key that seals now. Raises LedgerError if the keys cannot be used."""
+        ...
+
     def seal(self, plain: bytes, context: bytes) -> str:
         """Return the bytes sealed. ``context`` says where they stand."""
         ...
@@ -49,6 +54,18 @@ class Cover:
     def is_sealing(self) -> bool:
         """Whether what is written is sealed."""
         return self._sealer is not None
+
+    @property
+    def key_id(self) -> str:
+        """The identifier of the key that seals now; empty without one, or if the keys cannot be used."""
+        try:
+            return "" if self._sealer is None else self._sealer.key_id
+        except LedgerError:
+            return ""
+
+    def is_current(self, stored: bytes) -> bool:
+        """Tell whether something stands as it would be written now."""
+        return self.find_key(stored) == self.key_id and self.is_sealed(stored) == self.is_sealing
 
     @staticmethod
     def is_sealed(stored: bytes) -> bool:

@@ -137,13 +137,11 @@ class LedgerTokenLease:
 
     def write(self, tokens: StoredTokens) -> None:
         """Keep tokens; they are durable when this returns. Raises :class:`TokenStoreProblem`."""
-        content = _ask(
-            lambda: self._ledger.cover.put(json.dumps(as_dict(tokens)).encode(), make_token_place(self._key))
-        )
+        contents = [_ask(lambda: self._seal(tokens))]
         end = time.monotonic() + LEASE / 1000
         while True:
             try:
-                written = self._ledger.perform(lambda connection: self._write(connection, content))
+                written = self._ledger.perform(lambda connection: self._write(connection, tokens, contents))
                 break
             except LedgerError as error:
                 if time.monotonic() >= end:
@@ -153,13 +151,21 @@ class LedgerTokenLease:
             raise TokenStoreProblem("busy", "another process has fetched it meanwhile")
         self._version += 1
 
-    def _write(self, connection: Connection, content: bytes) -> bool:
-        """Write, unless somebody else has written since this lease has read. What was written and not answered counts."""
-        values = {"of": self._key, "was": self._version, "new": content}
+    def _seal(self, tokens: StoredTokens) -> bytes:
+        return self._ledger.cover.put(json.dumps(as_dict(tokens)).encode(), make_token_place(self._key))
+
+    def _write(self, connection: Connection, tokens: StoredTokens, contents: list[bytes]) -> bool:
+        """Write, unless somebody else has written since this lease has read. What was written and not answered counts.
+
+        ``contents`` are the tokens as they were sealed so far; they are sealed again if the key has changed.
+        """
+        if not self._ledger.cover.is_current(contents[-1]):
+            contents.append(self._seal(tokens))
+        values = {"of": self._key, "was": self._version, "new": contents[-1]}
         if connection.execute(_WRITE, values).rowcount == 1:
             return True
         stored = connection.execute(select(_C.content).where(_OF), {"of": self._key}).scalar()
-        return stored is not None and bytes(stored) == content
+        return stored is not None and bytes(stored) in contents
 
     def release(self) -> None:
         """Let others have the lease. Raises LedgerError."""

@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import StorageError
 from confobjects.expressions.seals import KEY_FILE_VARIABLE
 from confobjects.mail.diagnosis import Trouble
 from confobjects.oauth.sources import ProviderTokens
-from confobjects.oauth.storing import FileTokenStore
+from confobjects.oauth.storing import FileTokenStore, StoredTokens
 from confobjects.sealing import RingSealer, open_sealer
 from confobjects.sealing.ring import Key, Ring
 from tests.oauth.conftest import CLIENT, SECRET, Settings
@@ -201,7 +203,7 @@ import sys
 from confobjects.mail.plan import TrustSource
 from confobjects.oauth.protocol.settings import ProviderSettings, parse_endpoint
 from confobjects.oauth.sources import ProviderTokens
-from confobjects.oauth.storing import FileTokenStore
+from confobjects.oauth.storing import FileTokenStore, StoredTokens
 directory, url, client, secret, refresh, trusted = sys.argv[1:]
 trust = TrustSource("file-based-trust-manager-provider", "/trust-manager-provider/test",
                     {"enabled": True, "trust-store-file": trusted})
@@ -332,6 +334,40 @@ def test_what_was_kept_in_clear_is_read_and_sealed_when_it_is_written_next(
     assert ProviderTokens(given, FileTokenStore(store.directory, Keys(ONE))).token() == fresh
     sent = [form["refresh_token"] for path, form in server.requests if path == "/token"]
     assert len(set(sent)) == 2
+
+
+def test_a_token_is_sealed_with_the_key_that_counts_after_it_was_written(tmp_path: Path) -> None:
+    """A rotation looks at what is kept before a new token is there, and drops the old key afterwards."""
+    old, new = Key(b"1" * 32, "2026-11-28"), Key(b"2" * 32, "2026-11-29")
+    rings = [Ring.of(old), Ring.of(old), Ring.of(new, old)]  # when it is held, when it is sealed, when it is written
+    store = FileTokenStore(str(tmp_path / "tokens"), lambda: RingSealer(rings.pop(0) if len(rings) > 1 else rings[0]))
+    tokens = StoredTokens("s", "c", refresh="r")
+    with store.hold("ab") as lease:
+        lease.write(tokens)
+    assert store.find_key_id("ab") == new.id
+    rings[:] = [Ring.of(new)]
+    with store.hold("ab") as lease:
+        assert lease.read() == tokens
+
+
+def test_a_token_is_kept_even_if_the_keys_cannot_be_used_any_more(tmp_path: Path) -> None:
+    """The provider has replaced the refresh token already."""
+    sealer = RingSealer(Ring.of(Key(b"1" * 32, "2026-11-28")))
+    gone = threading.Event()
+
+    def open_now() -> RingSealer:
+        if gone.is_set():
+            raise StorageError(Diagnostic("storage-failed", "others have rights to it", origin="keys"))
+        return sealer
+
+    store = FileTokenStore(str(tmp_path / "tokens"), open_now)
+    tokens = StoredTokens("s", "c", refresh="r")
+    with store.hold("ab") as lease:
+        gone.set()
+        lease.write(tokens)
+    gone.clear()
+    with store.hold("ab") as lease:
+        assert lease.read() == tokens
 
 
 def test_what_is_sealed_fits_its_own_file_only(settings: Settings, server: OAuthServer, store: FileTokenStore) -> None:

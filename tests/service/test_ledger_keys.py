@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from confobjects.errors import LedgerError
+from confobjects.oauth.storing import StoredTokens
 from confobjects.sealing import RingSealer
 from confobjects.sealing.ring import Key, Ring
 from confobjects.service.ledger import Mail, open_ledger
@@ -17,6 +18,7 @@ from confobjects.service.ledger_keys import count_keys, reseal
 from confobjects.service.rules.settings import Settings
 from confobjects.service.rules.states import State
 from confobjects.service.tables import CONTENTS, PARTS, STANDINGS, TOKENS, UPGRADES, make_token_place, read_version
+from confobjects.service.token_store import LedgerTokenStore
 from confobjects.service.work import Work
 from tests.servers.postgresql import PostgreSQL
 from tests.service.conftest import Clock
@@ -38,11 +40,34 @@ class Changing:
     def __init__(self, *keys: Key) -> None:
         self.keys = keys
 
+    @property
+    def key_id(self) -> str:
+        return self.keys[0].id
+
     def seal(self, plain: bytes, context: bytes) -> str:
         return sealer(*self.keys).seal(plain, context)
 
     def unseal(self, sealed: str, context: bytes) -> bytes:
         return sealer(*self.keys).unseal(sealed, context)
+
+
+class Rotating(Changing):
+    """Keys that are replaced, with all that they have sealed, after something was sealed and before it is written."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(OLD)
+        self._url = url
+        self.rotates = False
+
+    def seal(self, plain: bytes, context: bytes) -> str:
+        sealed = super().seal(plain, context)
+        if self.rotates:
+            self.rotates = False
+            self.keys = (NEW, OLD)
+            reseal(self._url, self, NEW.id)
+            assert OLD.id not in count_keys(self._url)
+            self.keys = (NEW,)
+        return sealed
 
 
 def everything(url: str, *keys: Key) -> bytes:
@@ -113,10 +138,43 @@ def test_mail_is_accepted_and_taken_while_a_ledger_is_sealed_again(filled: str) 
         assert reseal(filled, keys, NEW.id).problems == ()
     stop.set()
     thread.join(60)
-    reseal(filled, keys, NEW.id)
     assert count_keys(filled) == {NEW.id: 7 + 2 * len(accepted)}
     with open_ledger(filled, sealer(NEW)) as ledger:
         assert {one.id for one in ledger.list(most=10_000)} >= set(accepted)
+
+
+def test_mail_that_was_sealed_before_a_rotation_and_is_accepted_after_it_is_sealed_with_the_new_key(url: str) -> None:
+    keys = Rotating(url)
+    with open_ledger(url, keys) as ledger:
+        keys.rotates = True
+        mail = ledger.accept(MAIL, SETTINGS)
+        assert set(count_keys(url)) == {NEW.id}
+        assert [one.held.part.mail for one in Work(ledger, "r1").take(3, SETTINGS, {}).deliveries] == [mail]
+
+
+def test_a_token_that_was_sealed_before_a_rotation_and_is_written_after_it_is_sealed_with_the_new_key(url: str) -> None:
+    keys = Rotating(url)
+    store = LedgerTokenStore(url, lambda: open_ledger(url, keys))
+    with store.hold("ab") as lease:
+        keys.rotates = True
+        lease.write(StoredTokens("s", "c", refresh="r"))
+    assert set(count_keys(url)) == {NEW.id}
+    with store.hold("ab") as lease:
+        assert lease.read() == StoredTokens("s", "c", refresh="r")
+
+
+def test_what_was_sealed_in_a_transaction_is_sealed_again_if_the_key_has_changed_meanwhile(url: str) -> None:
+    keys = Changing(OLD)
+    with open_ledger(url, keys) as ledger:
+        ledger.accept(MAIL.replace(category=""), SETTINGS)
+        put = ledger.cover.put
+
+        def change(connection: Connection) -> None:
+            connection.execute(CONTENTS.update().values(content=put(b"text", "a place")))
+            keys.keys = (NEW, OLD)
+
+        ledger.perform(change)
+    assert count_keys(url) == {OLD.id: 2, NEW.id: 1}
 
 
 def test_a_ledger_of_an_older_release_is_counted_as_it_is_and_brought_up_to_date_to_be_sealed(
