@@ -122,12 +122,17 @@ class Database:
         try:
             connection = self._engine.raw_connection()
             try:
-                for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
-                    connection.cursor().execute(statement)
+                cursor = connection.cursor()
+                cursor.execute("VACUUM")
+                [is_busy, *_] = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             finally:
                 connection.close()
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise self._as_ledger_error(error) from None
+        if is_busy:
+            summary = f"what was overwritten is still in the files of the ledger {self.name}: another program reads it"
+            remedy = "See that nothing reads it for long, such as a backup, and try again."
+            raise LedgerError(Diagnostic("ledger-unavailable", summary, remedy=remedy))
 
     def _check_file(self) -> None:
         if self._file is not None and not self._file.is_in_place():

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, select
@@ -201,3 +204,18 @@ def test_a_ledger_that_is_not_there_is_told_and_not_made(tmp_path: object, ask: 
         ask(f"sqlite:{tmp_path}/ledger.db")
     with pytest.raises(LedgerError, match="unavailable"):
         ask("postgresql://postgres@127.0.0.1:1/ledger")
+
+
+def test_old_values_that_a_reader_keeps_in_the_files_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    url = f"sqlite:{file}"
+    with open_ledger(url, unsealed=True) as ledger:
+        ledger.accept(MAIL, SETTINGS)
+    with closing(sqlite3.connect(file, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM ledger_parts").fetchone() == (1,)
+        with pytest.raises(LedgerError, match="still in the files"):
+            reseal(url, sealer(NEW), NEW.id, patience=0.1)
+        reader.execute("ROLLBACK")
+    assert reseal(url, sealer(NEW), NEW.id).count == 0
+    assert not any(canary in one.read_bytes() for one in tmp_path.iterdir() for canary in CANARIES)
