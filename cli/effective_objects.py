@@ -11,8 +11,11 @@ from confobjects.errors import error_for
 from confobjects.management.judging import judge_one, judge_some
 
 if TYPE_CHECKING:
+    from confobjects.diagnostics import Diagnostic
+    from confobjects.management import ManagementContext
     from confobjects.objects.changes import PropertyChanges
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
+    from confobjects.objects.model import ManagedObject
     from confobjects.objects.protocols import World
 
     from .invocation import Invocation
@@ -34,11 +37,18 @@ def load_object(
 
             world = try_changes(context.site, relation.name, name, unsaved)
             obj = world.find(obj.path) or obj
-        site = context.site.replace(evaluate=invocation.make_evaluator())
-        found, problems = judge_one(site, obj, invocation.place.instance_directory, world)
+        found, problems = evaluate_object(invocation, context, obj, world)
     if problems:
         raise error_for(problems)
     return found
+
+
+def evaluate_object(
+    invocation: Invocation, context: ManagementContext, obj: ManagedObject, world: World | None = None
+) -> tuple[EffectiveObject, tuple[Diagnostic, ...]]:
+    """Return a stored object, or one of a world, evaluated as a start would, and what is wrong with it."""
+    site = context.site.replace(evaluate=invocation.make_evaluator())
+    return judge_one(site, obj, invocation.place.instance_directory, world)
 
 
 def load_some(invocation: Invocation, *keys: tuple[str, str | tuple[str, ...]]) -> EffectiveConfiguration:

@@ -12,8 +12,10 @@ import click
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import LedgerError, UsageError
-from confobjects.management.judging import judge_one
 from confobjects.service.installed import require_installed
+from confobjects.service.places import KIND
+
+from .effective_objects import evaluate_object
 
 if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveObject
@@ -21,15 +23,12 @@ if TYPE_CHECKING:
 
     from .invocation import Invocation
 
-KIND = "mail-service"
-
 
 def load_service(invocation: Invocation) -> EffectiveObject:
     """Return the mail service, evaluated. What is wrong with it is a warning here."""
     require_installed()
     with invocation.open() as context:
-        site = context.site.replace(evaluate=invocation.make_evaluator())
-        found, problems = judge_one(site, context.get(KIND), invocation.place.instance_directory)
+        found, problems = evaluate_object(invocation, context, context.get(KIND))
     invocation.warn(problems)
     return found
 

@@ -14,6 +14,7 @@ import click
 from confobjects import startup
 from confobjects.errors import CannotConnectError, ConfobjectsError, StorageError
 from confobjects.records import Record
+from confobjects.service.places import KIND
 
 if TYPE_CHECKING:
     from email.message import Message
@@ -60,7 +61,7 @@ def submit(
     mail = make_mail(configuration, settings, handed_in.message, handed_in.recipients, handed_in.category)
     made = None
     if not invocation.dry_run:
-        with open_ledger_of(configuration["mail-service"], os.environ, unsealed=unsealed) as ledger:
+        with open_ledger_of(configuration[KIND], os.environ, unsealed=unsealed) as ledger:
             made = ledger.accept(mail, settings)
     _print_accepted(invocation, made, mail)
     return 0

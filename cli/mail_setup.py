@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError, error_for
-from confobjects.mail.setup import SENDER_KIND, SERVER_KIND, SERVICE_KIND, USED, MailSetup
+from confobjects.mail.saving import SERVICE_KIND
+from confobjects.mail.setup import SENDER_KIND, SERVER_KIND, USED, MailSetup
 from confobjects.management.changing.operations import Operation
-from confobjects.management.judging import judge_one
 from confobjects.objects.changes import PropertyChanges
 from confobjects.records import Record
 from confobjects.service.tokens import find_tokens
 
+from .effective_objects import evaluate_object
 from .output.stages import show_stages
 
 if TYPE_CHECKING:
@@ -89,8 +90,7 @@ def try_plan(invocation: Invocation, context: ManagementContext, plan: SetupPlan
     world = try_operations(context.site, make_operations(context, plan))
     obj = world.find(context.registry.path_of(SENDER_KIND, plan.sender))
     assert obj is not None  # noqa: S101 - it was just made
-    site = context.site.replace(evaluate=invocation.make_evaluator())
-    found, problems = judge_one(site, obj, invocation.place.instance_directory, world)
+    found, problems = evaluate_object(invocation, context, obj, world)
     if problems:
         raise error_for(problems)
     sender = read_sender(found)

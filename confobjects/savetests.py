@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import error_for
-from confobjects.mail.saving import SERVICE, SavePolicy, read_policy
+from confobjects.mail.saving import SERVICE_KIND, SavePolicy, read_policy
 from confobjects.management.changing.trials import TestDecision
 from confobjects.management.judging import judge_one
 from confobjects.objects.reading import PropertyReader
@@ -157,9 +157,9 @@ class SaveTests:
             raise error_for(sorted(problems, key=lambda problem: problem.code != "unresolved-expression"))
 
     def _read_policy(self, site: Site, world: World) -> SavePolicy:
-        if SERVICE not in site.registry:
+        if SERVICE_KIND not in site.registry:
             return SavePolicy()
-        service = world.find(site.registry.path_of(SERVICE))
+        service = world.find(site.registry.path_of(SERVICE_KIND))
         if service is None:
             return SavePolicy()
         reader = PropertyReader(site.registry, world, self._open_evaluator())

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from confobjects.service.places import KIND
+
 from ..command import make_command
 from ..effective_objects import load_some
 from ..invocation import Invocation
@@ -101,7 +103,7 @@ def _describe(invocation: Invocation, options: ServiceOptions) -> int:
     from confobjects.service.databases import Database
     from confobjects.service.opening import choose_sender, find_ledger_url
 
-    service = load_some(invocation, ("mail-service", ()))["mail-service"]
+    service = load_some(invocation, (KIND, ()))[KIND]
     sender = choose_sender(service)
     ledger = Database(find_ledger_url(service, os.environ)).name
     name = None if sender is None else sender.name

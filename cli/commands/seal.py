@@ -12,7 +12,6 @@ from confobjects import startup
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError, error_for
 from confobjects.expressions.seals import KEY_FILE_VARIABLE
-from confobjects.management.judging import judge_one
 from confobjects.management.resealing import count_copies, find_stored_secrets, find_used_keys
 from confobjects.records import Record
 from confobjects.sealing.ring import Ring
@@ -21,6 +20,7 @@ from confobjects.service.places import KIND
 from confobjects.service.resealing import LEDGER, TOKENS, find_places
 
 from ..command import make_command
+from ..effective_objects import evaluate_object
 from ..invocation import Invocation
 
 if TYPE_CHECKING:
@@ -92,8 +92,7 @@ def _find_places(invocation: Invocation, context: ManagementContext) -> Sequence
     """Return the places besides the configuration: tokens, and the ledger of the mail service."""
     service = None
     if KIND in context.registry and (found := context.world().find(context.registry.path_of(KIND))) is not None:
-        site = context.site.replace(evaluate=invocation.make_evaluator())
-        service, _ = judge_one(site, found, invocation.place.instance_directory)
+        service, _ = evaluate_object(invocation, context, found)
     return find_places(context.storage.url, service, os.environ)
 
 

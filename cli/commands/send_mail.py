@@ -11,6 +11,7 @@ import click
 from confobjects import inputs
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
+from confobjects.service.places import KIND
 
 from ..command import make_command
 from ..effective_objects import load_some
@@ -79,7 +80,7 @@ def _run(  # noqa: PLR0913 - one for each option
         wrong = "--to is needed" if not to else "--read-recipients and --end-at-dot are for a message on standard input"
         raise UsageError(Diagnostic("usage", f"with --subject, --body or --body-file {wrong}"))
     chosen = () if sender_name is None else (("mail-sender", sender_name),)
-    configuration = load_some(invocation, ("mail-service", ()), *chosen)
+    configuration = load_some(invocation, (KIND, ()), *chosen)
     recipients: tuple[str, ...] | None = tuple(to) or None
     if is_text:
         message: Message | bytes = _make_text(recipients or (), subject or "", _find_body(body, body_file))

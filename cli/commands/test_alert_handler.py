@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from confobjects.mail.saving import SERVICE_KIND
+
 from ..command import make_command
 from ..effective_objects import load_some
 from ..invocation import Invocation
@@ -39,7 +41,7 @@ def _run(invocation: Invocation, handler_name: str, *, unsealed_ledger: bool) ->
     from confobjects.mail.alerts import CATEGORY
     from confobjects.service.alerting import KIND, make_test_mail, read_handler
 
-    configuration = load_some(invocation, ("mail-service", ()), (KIND, handler_name))
+    configuration = load_some(invocation, (SERVICE_KIND, ()), (KIND, handler_name))
     handler = read_handler(configuration[KIND, handler_name])
     handed_in = HandedIn(make_test_mail(handler), handler.recipients, CATEGORY, handler.sender)
     return submit(invocation, configuration, handed_in, unsealed=unsealed_ledger)

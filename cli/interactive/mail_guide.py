@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from confobjects.errors import ConfobjectsError
 from confobjects.mail.presets import PRESETS
-from confobjects.mail.setup import ADDRESS, FROM_NAME, PASSWORD, SENDER_KIND, SERVER_KIND, SERVICE_KIND, SetupRemedy
+from confobjects.mail.saving import SERVICE_KIND
+from confobjects.mail.setup import ADDRESS, FROM_NAME, PASSWORD, SENDER_KIND, SERVER_KIND, SetupRemedy
 from confobjects.objects.changes import to_canonical
 from confobjects.syntaxes import ValueSyntaxError
 

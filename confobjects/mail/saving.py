@@ -7,7 +7,7 @@ from typing import Final
 
 from confobjects.records import Record
 
-SERVICE: Final = "mail-service"
+SERVICE_KIND: Final = "mail-service"
 """The kind of the object that says it."""
 
 

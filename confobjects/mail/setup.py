@@ -20,7 +20,6 @@ Login = Literal["password", "oauth2", "none"]
 
 SERVER_KIND: Final = "mail-server"
 SENDER_KIND: Final = "mail-sender"
-SERVICE_KIND: Final = "mail-service"
 GENERIC_TYPE: Final = "generic"
 """The type that takes any port and way of TLS, with or without a login."""
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
+from confobjects.mail.saving import SERVICE_KIND
 from confobjects.storage.places import find_place_beside
 
 if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveObject
 
-KIND: Final = "mail-service"
+KIND: Final = SERVICE_KIND
 
 SQLITE: Final = "sqlite:"
 _SHARED: Final = ("postgresql:", "postgres:")
