@@ -28,10 +28,10 @@ _HELP = """Show the mails that the mail service has accepted, and what became of
 \b
 mail-queue list          show mails, the oldest first
 mail-queue show ID       show one: each recipient, what the last attempt found, when the next one is due
-mail-queue retry ID      send mails again, at once, to whoever did not get them
-mail-queue cancel ID     give mails up that wait
+mail-queue retry ID      send mails again, at once, to those who did not get them
+mail-queue cancel ID     give up mails that wait
 mail-queue purge         remove what is known of mails that have come to their end
-mail-queue mark-unknown  send nothing by itself that is open: for a ledger that was put back from a backup
+mail-queue mark-unknown  mark unfinished mails as unknown, when a backup of the ledger was put back
 
 A mail waits (queued), is with a runner (taken, sending), or has come to its end: delivered, failed, or unknown, if nobody knows
 whether the mail server has taken it. Such a mail is not sent again by itself: it might arrive twice.
@@ -54,9 +54,11 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Option(["--state"], multiple=True, type=click.Choice(_STATES), help="Only mails in this state."),
         click.Option(["--sender-name"], metavar="NAME", help="Only mails that this mail sender sends."),
         click.Option(["--to"], metavar="ADDRESS", help="Only mails to this address."),
-        click.Option(["--limit"], metavar="COUNT", type=click.IntRange(min=1), help="At most so many, 100 by default."),
+        click.Option(
+            ["--limit"], metavar="COUNT", type=click.IntRange(min=1), help="At most this many, 100 by default."
+        ),
         click.Option(["--all-failed"], is_flag=True, help="Every mail that has failed."),
-        click.Option(["--older-than"], metavar="DURATION", help="Only mails that ended so long ago."),
+        click.Option(["--older-than"], metavar="DURATION", help="Only mails that ended this long ago or earlier."),
         click.Option(["-f", "--force"], is_flag=True, help="Do not ask."),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
@@ -257,7 +259,8 @@ def _mark_unknown(invocation: Invocation, ledger: Ledger, given: dict[str, Any])
     from ..output.mails import count
 
     if not invocation.dry_run and number:
-        question = f"{count(number, 'mail')} that waits or is being sent is not sent by itself any more"
+        verb = "is" if number == 1 else "are"
+        question = f"{count(number, 'unfinished mail')} {verb} not sent automatically any more"
         if not may_destroy(invocation, question, force=given["force"]):
             invocation.note("nothing was changed")
             return 0

@@ -30,7 +30,7 @@ _HELP = """Show how the mail service is, or start a stopped sender again.
 
 \b
 mail-service status       show the service, its ledger, its runners, and what is wrong
-mail-service resume NAME  let a mail sender log in again that is stopped
+mail-service resume NAME  let a stopped mail sender log in again
 
 The exit status of status is 0 if all is well, 28 if something is wrong: mail has no sender, no runner is alive, a sender is
 stopped because its login was refused three times in a row, or a mail has waited for longer than --stuck-after. It is 25 if the

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 _HELP = """Deliver what the mail service has accepted. It runs in the foreground, and ends in order at SIGTERM, SIGINT or SIGHUP.
 
-The configuration is followed: changes count from the next mail on. Any number of such processes may share a ledger. It says to
-systemd when it is ready (Type=notify), and to the followers command what it has in effect if CONFOBJECTS_FOLLOWER names it.
-With --dry-run it says what it would run with.
+Changes of the configuration count from the next mail on. Any number of such processes may share a ledger. It tells systemd when
+it is ready (Type=notify). If CONFOBJECTS_FOLLOWER gives it a name, the command followers shows what it has in effect. With
+--dry-run it says what it would run with.
 """
 
 
