@@ -53,7 +53,7 @@ class HandedIn(Record):
 def submit(
     invocation: Invocation, configuration: EffectiveConfiguration, handed_in: HandedIn, *, unsealed: bool
 ) -> int:
-    """Have a mail accepted, and say so; return the exit status. Raises NotAcceptedError and LedgerError."""
+    """Hand a mail in, and say that it was accepted; return the exit status. Raises NotAcceptedError and LedgerError."""
     from confobjects.service.opening import open_ledger_of
     from confobjects.service.submitting import choose_settings, make_mail
 

@@ -64,7 +64,7 @@ SPECIAL: Final[dict[str, CommandRow]] = {
     "seal": CommandRow("seal", "Manage the keys that secrets are sealed with."),
     "send-mail": CommandRow("send_mail", "Hand a mail in to the mail service."),
     "send-test-email": CommandRow("send_test_email", "Send a test mail through a mail server."),
-    "test-alert-handler": CommandRow("test_alert_handler", "Have a mail accepted as an alert handler makes it."),
+    "test-alert-handler": CommandRow("test_alert_handler", "Hand in a mail like those of an alert handler."),
     "test-mail-server": CommandRow("test_mail_server", "Test a mail server stage by stage, and say what is wrong."),
     "test-oauth2-provider": CommandRow("test_oauth2_provider", "Fetch an access token, and say what is wrong."),
     "undo": CommandRow("undo", "Undo a change of the history."),

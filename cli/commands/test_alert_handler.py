@@ -1,4 +1,4 @@
-"""``test-alert-handler``: have a mail accepted that is like those of an alert handler."""
+"""``test-alert-handler``: hand in a mail that is like those of an alert handler."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..words.splitting import Words
 
-_HELP = """Have a mail accepted as an alert handler would tell an alert, whether the handler is enabled or not.
+_HELP = """Hand in a mail like those of an alert handler, whether the handler is enabled or not.
 
 It goes to the recipients of the handler, from its mail sender, with its subject and text. run-mail-service delivers it.
 
