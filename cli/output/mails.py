@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.actions import remedy_text
 from confobjects.service.rules.quotas import free_again, uses_in_window
 from confobjects.service.rules.states import HELD, Part, Recipient, State
-from confobjects.service.rules.wording import word_outcome
+from confobjects.service.rules.wording import format_moment, word_outcome
 from confobjects.texts.visible import make_visible
 
 from ..words.actions import word
@@ -42,9 +41,7 @@ def show_foreign(text: str) -> str:
 
 def format_time(milliseconds: int) -> str:
     """Return a moment in UTC (RFC 3339), to the second; ``-`` for none."""
-    if not milliseconds:
-        return "-"
-    return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_moment(milliseconds) if milliseconds else "-"
 
 
 def as_time(milliseconds: int) -> str | None:

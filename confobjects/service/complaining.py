@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import Diagnostic
-from confobjects.service.refusing import format_moment, word_refusal
+from confobjects.service.refusing import word_refusal
 from confobjects.service.rules.accepting import Reason, Refusal
 from confobjects.service.rules.health import Complaint, Finding
 from confobjects.service.rules.pacing import WRONG_PASSWORDS
+from confobjects.service.rules.wording import format_moment
 from confobjects.texts.visible import make_visible
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Final
 
 from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.service.rules.accepting import Reason, Refusal
+from confobjects.service.rules.wording import format_moment
 from confobjects.texts.visible import make_visible
 
 _SERVICE: Final = "/mail-service"
@@ -58,9 +58,4 @@ def _fill(remedy: Remedy, facts: Mapping[str, str]) -> Remedy:
     )
 
 
-def format_moment(milliseconds: int) -> str:
-    """Return a moment as a text of ISO 8601, in UTC and to the second."""
-    return datetime.fromtimestamp(milliseconds // 1000, UTC).isoformat().replace("+00:00", "Z")
-
-
-__all__ = ["format_moment", "word_refusal"]
+__all__ = ["word_refusal"]

@@ -1,7 +1,8 @@
-"""What became of a recipient, in words: a sentence, and what to do."""
+"""What became of a recipient, in words: a sentence, and what to do. Moments as texts."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
 
 from confobjects.mail.diagnosis import describe_code
@@ -40,4 +41,9 @@ def word_outcome(one: Recipient) -> Words | None:
     return None if described is None else Words(*described)
 
 
-__all__ = ["word_outcome"]
+def format_moment(milliseconds: int) -> str:
+    """Return a moment, in milliseconds since 1970, as a text of RFC 3339, in UTC and to the second."""
+    return f"{datetime.fromtimestamp(milliseconds // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+__all__ = ["format_moment", "word_outcome"]
