@@ -44,19 +44,20 @@ def load_registry(
     An installed definition that cannot be used is left out and named in the registry, with all that is built on it.
     Raises :class:`~confobjects.errors.DefinitionError` with every problem of the directories.
     """
-    chosen = tuple(directories)
+    return _load(tuple(directories), _OwnDefinitions(all_of_them=builtin), installed)
+
+
+def _load(chosen: tuple[str, ...], own: _OwnDefinitions, installed: tuple[InstalledText, ...]) -> Registry:
     allowed = parse_allowed(os.environ.get(ALLOW_CODE_VARIABLE, ""))
     texts: list[_Text] = []
     unread = [problem for directory in chosen for problem in _read_definitions(directory, texts)]
 
     def recompose(others: tuple[InstalledText, ...]) -> Registry:
-        return load_registry(chosen, builtin=builtin, installed=others)
+        return _load(chosen, own, others)
 
-    if builtin and not texts and not unread and not installed:
-        own = [DefinitionDocument(origin, data, "built-in") for origin, data in parse_builtin().items()]
-        return Registry(own, allowed, recompose=recompose)
-    read = _read_builtin() if builtin else [_read_kind_of_installed()]
-    loader = _Loader(read, texts, unread, allowed)
+    if not texts and not unread and not installed:
+        return Registry(own.documents, allowed, recompose=recompose)
+    loader = _Loader(own, texts, unread, allowed)
     documents = loader.load(installed)
     return Registry(
         documents,
@@ -72,11 +73,29 @@ _Text = tuple[str, str]
 """The name of a file and its text."""
 
 
+class _OwnDefinitions:
+    """The definitions of the library: all of them, or that of the objects that hold definitions."""
+
+    def __init__(self, *, all_of_them: bool) -> None:
+        self.all_of_them = all_of_them
+
+    @cached_property
+    def documents(self) -> list[DefinitionDocument]:
+        """What they say, parsed once."""
+        if not self.all_of_them:
+            return _parse_trusted(self.read(), "built-in")
+        return [DefinitionDocument(origin, data, "built-in") for origin, data in parse_builtin().items()]
+
+    def read(self) -> list[_Text]:
+        """Return their texts."""
+        return _read_builtin() if self.all_of_them else [_read_kind_of_installed()]
+
+
 class _Loader:
     """Takes definitions together: ``own`` are those of the library, ``texts`` those in directories."""
 
     def __init__(
-        self, own: Sequence[_Text], texts: Sequence[_Text], unread: Sequence[Diagnostic], allowed: AllowedCode
+        self, own: _OwnDefinitions, texts: Sequence[_Text], unread: Sequence[Diagnostic], allowed: AllowedCode
     ) -> None:
         self.own = own
         self.texts = texts
@@ -84,14 +103,15 @@ class _Loader:
         self.allowed = allowed
         self.unusable: dict[str, UnusableDefinition] = {}
         self.replaced: dict[str, Source] = {}
-        self._memory = Memory("definitions", "syntaxes", "expressions")
+        self._memory = Memory("definitions", "syntaxes", "expressions", "schemas")
 
     def load(self, installed: tuple[InstalledText, ...]) -> list[DefinitionDocument]:
         """Return all documents that count. Raises :class:`~confobjects.errors.DefinitionError` for the directories."""
-        usable = self._select(installed)
+        usable, known = self._select(installed)
         while True:
             try:
-                given = self._ensure_checked(usable)
+                given = self._ensure_checked(usable, known)
+                known = None
             except DefinitionError as error:
                 named = self._find_culprits(error, usable)
                 if not named:
@@ -106,20 +126,23 @@ class _Loader:
                 self._leave_out(culprits, [problem for several in refused.values() for problem in several], "code")
                 continue
             held = remove_replaced(held, documents)
-            own = _parse_trusted(self.own, "built-in")
+            own = self.own.documents
             names = {name_of(document) for document in own}
             for document in (*held, *documents):
                 if name_of(document) in names:
                     self.replaced.setdefault(name_of(document), "built-in")
             return [*remove_replaced(own, [*held, *documents]), *held, *documents]
 
-    def _select(self, installed: tuple[InstalledText, ...]) -> dict[str, InstalledText]:
-        """Return the installed definitions that can be judged, by origin; the others are left out."""
+    def _select(self, installed: tuple[InstalledText, ...]) -> tuple[dict[str, InstalledText], Any]:
+        """Return the installed definitions that can be judged, by origin, and what the memory knows of all definitions.
+
+        The other ones are left out.
+        """
         if not installed:
-            return {}
+            return {}, None
         from confobjects.definitions.installed import UnusableDefinition, check_digest
 
-        taken = _find_names(self.texts)
+        taken = _find_names(self.texts) if self.texts else frozenset()
         usable: dict[str, InstalledText] = {}
         for one in installed:
             if one.name.casefold() in taken:
@@ -128,10 +151,12 @@ class _Loader:
                 self.unusable[one.origin] = UnusableDefinition(one, problems)
             else:
                 usable[one.origin] = one
+        if (known := self._recall(usable)) is not None:
+            return usable, known
         for found in self._review(list(usable.values())):
             self.unusable[found.installed.origin] = found
             del usable[found.installed.origin]
-        return usable
+        return usable, None
 
     def _review(self, several: Sequence[InstalledText]) -> list[UnusableDefinition]:
         """Return the installed definitions that cannot be used by themselves; if all are right, they are not looked at again.
@@ -148,22 +173,35 @@ class _Loader:
             self._memory.remember(content, True)
         return found
 
-    def _ensure_checked(self, usable: Mapping[str, InstalledText]) -> list[DefinitionDocument]:
+    def _recall(self, usable: Mapping[str, InstalledText]) -> Any:
+        """Return the outlines of the definitions in directories and of installed ones if memory knows them all, else None."""
+        if self.unread or not (self.texts or usable):
+            return None
+        return self._memory.recall(self._list_content(usable))
+
+    def _list_content(self, usable: Mapping[str, InstalledText]) -> Iterator[str]:
+        """Yield what the memory knows definitions by. The digests of installed ones are right, and stand for their texts."""
+        yield "all" if self.own.all_of_them else "one"
+        yield str(len(self.texts))
+        yield from (text for _, text in self.texts)
+        for one in usable.values():
+            yield one.name
+            yield one.digest
+
+    def _ensure_checked(self, usable: Mapping[str, InstalledText], known: Any = None) -> list[DefinitionDocument]:
         """Return the definitions in directories, and reviewed installed ones, checked with those of the library.
 
-        Those that are known are not checked again, and parsed only as far as something asks for them. Raises
+        Those of ``known`` outlines are not checked again, and parsed only as far as something asks for them. Raises
         :class:`~confobjects.errors.DefinitionError` with every problem.
         """
         if not self.texts and not usable and not self.unread:
             return []
-        read = [text for _, text in (*self.own, *self.texts)]
-        content = (str(len(self.own)), str(len(read)), *read, *(one.digest for one in usable.values()))
-        outlines = None if self.unread else self._memory.recall(content)
+        outlines = self._recall(usable) if known is None else known
         if outlines is None:
             texts = [*self.texts, *((one.origin, one.text) for one in usable.values())]
-            _check_definitions(self.own, texts, self.unread, usable)
+            _check_definitions(self.own.read(), texts, self.unread, usable)
             outlines = _outline(texts)
-            self._memory.remember(content, outlines)
+            self._memory.remember(self._list_content(usable), outlines)
         from confobjects.definitions.outlines import OutlinedData
 
         given = [(origin, partial(str, text)) for origin, text in self.texts]
@@ -307,7 +345,7 @@ def _signs_of(rooms: Iterable[str]) -> Iterator[str]:
     here = os.path.dirname(__file__)
     for room in rooms:
         with os.scandir(os.path.join(here, room)) as files:
-            for file in sorted(files, key=lambda entry: entry.name):
+            for file in sorted((entry for entry in files if entry.is_file()), key=lambda entry: entry.name):
                 status = file.stat()
                 yield f"{room}/{file.name} {status.st_size} {status.st_mtime_ns}"
 

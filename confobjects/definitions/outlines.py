@@ -39,6 +39,14 @@ class OutlinedData(Mapping[str, Any]):
         known = self._read() if key in _DETAILS else self._known
         return known[key]
 
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return what the definition says of something, or a default."""
+        known = self._read() if key in _DETAILS else self._known
+        return known.get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        return key in (self._read() if key in _DETAILS else self._known)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._read())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -48,6 +49,39 @@ def test_what_is_remembered_is_known_and_nothing_else(above: Path) -> None:
     head, parts = map(json.loads, file_of(above).read_text("utf-8").split("\n"))
     assert (head["digest"], parts) == (DIGEST, PARTS)
     assert [path.name for path in file_of(above).parent.iterdir()] == [file_of(above).name]
+
+
+@pytest.mark.parametrize(
+    "parts", [True, [], {}, 'é"\\\n', [1, -2.5, 1e300, {"a": [{"b": None}], "": [True, False]}], "\ud800"]
+)
+def test_what_is_recalled_is_what_was_remembered(parts: Any, above: Path) -> None:
+    cache = CheckedContents(str(above))
+    cache.remember(DIGEST, parts)
+    assert cache.recall(DIGEST) == parts
+
+
+NO_JSON = ["", "[", "[1]x", '"a', '{"a"', '{"a":}', "nul", '"\n"', '"\\x"', "[1,]", "[" * 100_000]
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_what_is_no_json_counts_for_nothing(loaded: bool, above: Path) -> None:
+    """Also with a right digest, and whether the process has imported json or not."""
+    code = f"""
+import os, sys
+from confobjects.caching import CheckedContents, _head_for
+if {loaded}:
+    import json
+cache = CheckedContents({str(above)!r})
+assert cache._make_directories()
+path = cache._path_of({DIGEST!r})
+for text in {NO_JSON!r}:
+    with open(path, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write(_head_for({DIGEST!r}, text) + "\\n" + text)
+    assert cache.recall({DIGEST!r}) is None, text
+    assert {loaded} or "json" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def make_pipe(file: Path) -> None:
@@ -263,6 +297,33 @@ def test_of_what_the_cache_knows_only_what_is_asked_for_is_parsed(
     texts = {file.read_text("utf-8") for file in family.iterdir()}
     assert registry.subtypes("store")
     assert not texts & set(parsed)
+
+
+def test_installed_definitions_that_are_known_cost_no_parsing(family: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = installed(TEXT, "bell", "gong")
+    definitions_loading.load_registry(installed=both)
+    registry = definitions_loading.load_registry()
+    parsed: list[str] = []
+    monkeypatch.setattr(json, "loads", parsed.append)
+    composed = registry.with_installed(both)
+    assert {"bell", "gong"} <= composed.relations().keys()
+    assert composed.documents.keys() - {"bell", "gong"} == registry.documents.keys()
+    assert not parsed
+    assert family.exists()
+
+
+@pytest.mark.parametrize("directory", [False, True])
+def test_what_is_installed_is_reviewed_by_its_name_too(
+    family: Path, directory: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bell,) = installed(TEXT, "bell")
+    directories = [str(family)] if directory else []
+    monkeypatch.setenv("CONFOBJECTS_ALLOW_CODE", "module:tests.definitions.functions")
+    assert not definitions_loading.load_registry(directories, installed=(bell,)).unusable
+    renamed = InstalledText("gong", "cn=gong", bell.text, bell.digest)
+    for _ in range(2):
+        registry = definitions_loading.load_registry(directories, installed=(renamed,))
+        assert [one.installed.name for one in registry.unusable] == ["gong"]
 
 
 def test_what_the_process_allows_is_asked_each_time(family: Path, monkeypatch: pytest.MonkeyPatch) -> None:
