@@ -21,6 +21,7 @@ from confobjects.mail.saving import SERVICE_KIND, SavePolicy, read_policy
 from confobjects.management.changing.trials import TestDecision
 from confobjects.management.judging import judge_one
 from confobjects.objects.reading import PropertyReader
+from confobjects.objects.sealed import mentions_sealed
 from confobjects.records import Record
 
 if TYPE_CHECKING:
@@ -151,7 +152,8 @@ class SaveTests:
         problems: list[Diagnostic] = []
         for obj in tested:
             found, wrong = judge_one(with_environment, obj, self._instance_directory, world)
-            problems.extend(problem for problem in map(_advise, wrong) if problem not in problems)
+            advised = (problem if _is_sealed(site, world, problem) else _advise(problem) for problem in wrong)
+            problems.extend(problem for problem in advised if problem not in problems)
             yield obj, found
         if problems:
             raise error_for(sorted(problems, key=lambda problem: problem.code != "unresolved-expression"))
@@ -204,6 +206,12 @@ def _advise(problem: Diagnostic) -> Diagnostic:
         return problem
     advice = ("for the test, give the value with ", RemedyAction("give-values"), "; ", RemedyAction("save-untested"))
     return problem.replace(remedy=advice)
+
+
+def _is_sealed(site: Site, world: World, problem: Diagnostic) -> bool:
+    """Tell whether a problem is about a sealed value, which needs keys: no value that is given takes its place."""
+    obj = world.find(site.registry.parse_path(problem.path)) if problem.path else None
+    return obj is not None and any(map(mentions_sealed, obj.values.get(problem.property, ())))
 
 
 def _find_failures(made: Sequence[SavedTest]) -> Iterator[Diagnostic]:

@@ -288,6 +288,40 @@ def test_a_rename_tests_nothing(fake: FakeSmtp) -> None:
     assert fake.connections == 0
 
 
+def test_a_rename_tests_nothing_where_it_seals_a_secret_again(
+    fake: FakeSmtp, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The secret is bound to the name of its object, and to what it travels with; it is still the same."""
+    monkeypatch.setenv(KEY_FILE_VARIABLE, str(place / "keys"))
+    assert run("seal", "init").status == 0
+    run("create-trust-manager-provider", "--provider-name", "t", "--type", "system", "--set", "enabled:true")
+    values = ("--set", "use-start-tls:true", "--set", "trust-manager-provider:t", "--set", f"auth-password:{CANARY}")
+    address = ("--set", f"smtp-server:127.0.0.1:{fake.port}", "--set", "auth-username:ann", "--set", "enabled:true")
+    assert run("create-mail-server", *ONE, *address, *values, "--no-test").status == 0
+    silent = Outcome(0, "", "")
+    assert run("rename", "trust-manager-provider", "--provider-name", "t", "--to", "u") == silent
+    assert run("rename", "mail-server", *ONE, "--to", "two") == silent
+    policy("test")
+    assert run("rename", "trust-manager-provider", "--provider-name", "u", "--to", "v") == silent
+    assert run("rename", "mail-server", "--server-name", "two", "--to", "one") == silent
+    assert fake.connections == 0
+    change("--set", "auth-password:another")
+    assert fake.connections, "a secret that is given is a change"
+
+
+def test_a_sealed_secret_without_keys_asks_for_the_keys(
+    fake: FakeSmtp, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_FILE_VARIABLE, str(place / "keys"))
+    assert run("seal", "init").status == 0
+    assert create(fake.port, *LOGIN, "--no-test").status == 0
+    monkeypatch.delenv(KEY_FILE_VARIABLE)
+    refused = change("--add", "smtp-property:mail.smtp.timeout=7000", "--test")
+    assert (refused.status, fake.connections) == (30, 0)
+    assert f"  remedy: let {KEY_FILE_VARIABLE} name the file of the keys" in refused.err
+    assert "--define" not in refused.err, "no value that is given takes the place of a sealed one"
+
+
 def test_a_change_of_what_a_server_refers_to_does_not_test_it(refusing: FakeSmtp) -> None:
     run("create-trust-manager-provider", "--provider-name", "t", "--type", "blind", "--set", "enabled:true")
     create(refusing.port, "--set", "trust-manager-provider:t")

@@ -676,7 +676,7 @@ class Transaction:
         from confobjects.management.changing.trials import find_saved
 
         planned = self.plan()
-        saved = list(find_saved(planned, self.site.make_reader(self._world), self._followed))
+        saved = list(find_saved(planned, self.site.make_reader(self._world), self._touched, self._followed))
         if saved:
             self._tester = self._open_tests(self.site)
             self._decision = self._tester.decide(self.site, self._world, saved)

@@ -60,17 +60,23 @@ OpenTests = Callable[["Site"], SaveTester]
 
 
 def find_saved(
-    outcomes: Sequence[ObjectOutcome], reader: PropertyReader, followed: Mapping[ManagedObjectPath, set[str]]
+    outcomes: Sequence[ObjectOutcome],
+    reader: PropertyReader,
+    touched: Mapping[ManagedObjectPath, set[str]],
+    followed: Mapping[ManagedObjectPath, set[str]],
 ) -> Iterator[ManagedObject]:
     """Yield the saved objects that can be tested and are, or may be, enabled.
 
+    ``touched`` are the properties that the change names: any other secret is only sealed again, and is what it was.
     ``followed`` are references that only follow the new name of an object: they lead where they did before.
     """
     for outcome in outcomes:
         obj = outcome.object
         if obj is None or obj.definition.verification is None or outcome.change.action not in ("create", "modify"):
             continue
-        if outcome.change.action == "modify" and followed.get(obj.path, set()).issuperset(outcome.change.names()):
+        named = touched.get(obj.path, set())
+        changed = {n for n in outcome.change.names() if n in named or not obj.definition.properties[n].can_hold_secret}
+        if outcome.change.action == "modify" and changed <= followed.get(obj.path, set()):
             continue
         if may_be_enabled(reader, obj):
             yield obj
