@@ -22,6 +22,7 @@ from confobjects.mail.templates import (
     parse_subject,
 )
 from confobjects.records import Record
+from confobjects.texts.visible import make_visible
 
 if TYPE_CHECKING:
     from confobjects.mail.plan import EffectiveObjectLike
@@ -107,7 +108,7 @@ def _make_mail(
     body = fill_body(handler.bodies[event], find, escape)
     general = EVENTS[event]
     message = make_notice(subject or general[0].upper() + general[1:], body, "html" if handler.is_html else "plain")
-    message["To"] = ", ".join(recipients)
+    message["To"] = make_visible(", ".join(recipients))  # whoever accepts the mail refuses what is no address
     return NotificationMail(message, recipients, category)
 
 

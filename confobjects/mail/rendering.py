@@ -1,6 +1,7 @@
 """A message object as bytes: its headers for the wire, its parts recoded where that is allowed.
 
-Laws: what is signed or encrypted is not changed; a domain in the ASCII form of the DNS, a name in quotes and the name
+Laws: a header stays one header, whatever an encoded word in it holds (Python decodes it, and some versions write its line breaks
+as they are); what is signed or encrypted is not changed; a domain in the ASCII form of the DNS, a name in quotes and the name
 of a group stay what they are when a header is folded.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from email.errors import HeaderParseError
 from email.generator import BytesGenerator
 from email.header import Header
 from email.headerregistry import Address, Group, HeaderRegistry
@@ -30,6 +32,8 @@ _SIGNATURES: Final = ("dkim-signature", "arc-message-signature", "domainkey-sign
 _LINE: Final = 78
 _LONGEST_WORD: Final = 900  # a line may have 998 characters (RFC 5322, section 2.1.1)
 _HEADERS: Final = HeaderRegistry()
+_BREAK: Final = re.compile(rb"\r(?!\n)|(?<!\r)\n|\r\n(?![ \t])")
+"""A line break in a header that is no fold."""
 
 
 def flatten_message(message: Message, *, utf8: bool, keep_8bit: bool) -> bytes:
@@ -46,6 +50,8 @@ def flatten_message(message: Message, *, utf8: bool, keep_8bit: bool) -> bytes:
         generator.flatten(message)
     except UnicodeEncodeError:
         raise WireError("the message", "the message has text without a character set; name its charset") from None
+    except HeaderParseError:
+        raise WireError("the message", "a header of the message holds a line break") from None
     return buffer.getvalue()
 
 
@@ -81,8 +87,17 @@ class _MessageGenerator(BytesGenerator):
 
     def _write_headers(self, message: Message) -> None:
         for name, value in message.raw_items():
-            self._fp.write(self._fold_header(name, value))  # type: ignore[attr-defined]  # the buffer of the base class
+            self._fp.write(_keep_whole(name, value, self._try_to_fold(name, value)))  # type: ignore[attr-defined]  # the buffer of the base class
         self._fp.write(b"\r\n")  # type: ignore[attr-defined]
+
+    def _try_to_fold(self, name: str, value: Any) -> bytes | None:
+        """Return a header as it is folded, None if Python refuses it: a name of somebody holds a line break."""
+        try:
+            return self._fold_header(name, value)
+        except (UnicodeError, WireError):
+            raise
+        except ValueError:
+            return None
 
     def _fold_header(self, name: str, value: Any) -> bytes:
         if self.unchanged:
@@ -105,6 +120,19 @@ class _MessageGenerator(BytesGenerator):
         if not self.outermost or ((self.utf8 or plain) and hasattr(value, "groups")):
             return ()
         return groups if self.utf8 else tuple(_with_ascii_domains(name, groups))
+
+
+def _keep_whole(name: str, value: Any, folded: bytes | None) -> bytes:
+    """Return a header as it was folded, or folded again if there is more than one in that. Raises WireError where that cannot be mended."""
+    if folded is not None and not _BREAK.search(folded.removesuffix(b"\n").removesuffix(b"\r")):
+        return folded
+    source = _fold_source(name, value)
+    if source and not _BREAK.search(source.removesuffix(b"\r\n")):
+        return source
+    if not hasattr(value, "fold") or hasattr(value, "groups") or hasattr(value, "params"):
+        raise WireError(f"the header {name}", f"the header {name} holds a line break")
+    lines = Header(str(value), "utf-8", maxlinelen=_LINE - 2, header_name=name).encode(linesep="\r\n")
+    return f"{name}: {lines}\r\n".encode()
 
 
 def fold_by(policy: Policy, name: str, value: Any) -> bytes:

@@ -76,6 +76,18 @@ def test_every_event_reaches_the_user(tmp_path: Path, fake: FakeSmtp) -> None:
         assert (message["From"], message["Auto-Submitted"]) == ("own@example.com", "auto-generated")
 
 
+@pytest.mark.parametrize("address", ["u@x.test\r\nBcc: e@x.test", '"a\n"@x.test', "u@x.test, e@x.test", ""])
+def test_copies_are_sent_whatever_the_address_of_the_user_is(tmp_path: Path, address: str) -> None:
+    url = make_place(tmp_path, sender="own")
+    make_handler(url, recipient_address=[COPY])
+    with open_service(url) as service:
+        found = service.notify_account("password-reset", address)
+        [entry] = service.ledger.list()
+        assert [one.address for one in entry.parts[0].recipients] == [COPY]
+    assert len(found.accepted) == 1
+    assert "not a mail address" in found.refused[0].summary
+
+
 def test_the_quota_of_the_user_counts_and_copies_have_none(tmp_path: Path) -> None:
     url = make_place(tmp_path, sender="own", recipient_limit="1")
     make_handler(url, recipient_address=[COPY])

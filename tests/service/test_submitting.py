@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from email import message_from_bytes
+from base64 import b64encode
+from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
 from email.policy import default
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from confobjects.errors import NotAcceptedError, UsageError
@@ -149,6 +150,41 @@ def test_what_cannot_be_sent_is_not_accepted(message: bytes, to: tuple[str, ...]
 def test_a_subject_is_one_line(subject: str) -> None:
     with pytest.raises(NotAcceptedError, match="subject"):
         make_text_message(["a@x.test"], subject, "")
+
+
+def _encode(text: str) -> str:
+    return f"=?utf-8?b?{b64encode(text.encode()).decode()}?="
+
+
+@given(
+    st.sampled_from(["Subject", "Comments", "X-Name", "Keywords"]),
+    st.text(alphabet="\r\n\t :aB", min_size=1, max_size=30),
+    st.sampled_from(["", "Hi ", "x" * 90 + " "]),
+)
+@example("Subject", "\r\nBcc: e@x.test\r\n\r\nevil", "Hi ")
+@example("X-Name", "a\rBcc: e", "")
+def test_an_encoded_word_makes_no_header(name: str, text: str, before: str) -> None:
+    message = EmailMessage()
+    message[name] = before + _encode(text)
+    message.set_content("body")
+    parsed = message_from_bytes(with_sender(message, ("a@x.test",), sender(), "own", "").content)
+    expected = [name, "Content-Type", "Content-Transfer-Encoding", "MIME-Version", "From", "Date", "Message-ID"]
+    assert sorted(parsed.keys()) == sorted(expected)
+    assert parsed.get_payload() == "body\r\n"
+
+
+@pytest.mark.parametrize("name", ["To", "Reply-To", "Content-Type"])
+def test_an_encoded_word_in_a_header_with_a_form_makes_none_or_is_refused(name: str) -> None:
+    source = f"{name}: {_encode(chr(13) + chr(10) + 'Bcc: e@x.test')} <a@x.test>, {'b' * 70}@x.test\r\n\r\nbody\r\n"
+    for chosen in (policy.default, policy.SMTP, policy.compat32):
+        message = message_from_bytes(source.encode(), policy=chosen)
+        try:
+            content = with_sender(message, ("a@x.test",), sender(), "own", "").content
+        except NotAcceptedError:
+            continue
+        parsed = message_from_bytes(content)
+        assert "Bcc" not in parsed
+        assert parsed.get_payload() == "body\r\n"
 
 
 @pytest.mark.parametrize("category", ["Account", "account ", "a--b", "-", "ä", "x" * 101])
