@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tests.cli.dialogue import Dialogue, dialogue
 from tests.cli.sessions import Outcome, fresh, run
 from tests.servers.certificates import Authority
 from tests.servers.postfix import PASSWORD, REALM, USER, Postfix
+from tests.servers.processes import open_directory
 
 LOGIN = f"{USER}@{REALM}"
 CHOICE = "Choice [b]: "
@@ -28,10 +28,9 @@ def authority() -> Authority:
 
 @pytest.fixture(scope="module")
 def postfix(authority: Authority) -> Iterator[Postfix]:
-    # Not below pytest's own directory, which is closed to the user of Postfix.
     with (
-        tempfile.TemporaryDirectory(prefix="confobjects-postfix-", ignore_cleanup_errors=True) as directory,
-        Postfix(Path(directory) / "root", authority.issue("localhost")) as running,
+        open_directory("postfix") as directory,
+        Postfix(directory / "root", authority.issue("localhost")) as running,
     ):
         yield running
 

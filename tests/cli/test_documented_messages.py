@@ -6,7 +6,6 @@ The documented action is one for several causes; here the cause is told apart, a
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -19,7 +18,7 @@ from tests.docs_check import ROOT
 from tests.servers.certificates import Authority
 from tests.servers.fake_smtp import FakeSmtp, hang
 from tests.servers.postfix import PASSWORD, REALM, USER, Postfix
-from tests.servers.processes import free_port
+from tests.servers.processes import free_port, open_directory
 from tests.transport.cases import swallowing
 
 EXTERNAL = ["--type", "external-smtp", "--set", f"auth-username:{USER}@{REALM}"]
@@ -36,10 +35,9 @@ def authority() -> Authority:
 
 @pytest.fixture(scope="module")
 def postfix(authority: Authority) -> Iterator[Postfix]:
-    # Not below pytest's own directory, which is closed to the user of Postfix.
     with (
-        tempfile.TemporaryDirectory(prefix="confobjects-postfix-", ignore_cleanup_errors=True) as directory,
-        Postfix(Path(directory) / "root", authority.issue("localhost")) as running,
+        open_directory("postfix") as directory,
+        Postfix(directory / "root", authority.issue("localhost")) as running,
     ):
         yield running
 

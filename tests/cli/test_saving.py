@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -27,6 +26,7 @@ from tests.servers.certificates import Authority
 from tests.servers.fake_smtp import FakeSmtp
 from tests.servers.fixtures import GUARDED
 from tests.servers.postfix import PASSWORD, REALM, USER, Postfix
+from tests.servers.processes import open_directory
 from tests.servers.slapd import Slapd
 
 CANARY = "canary-Wq81"
@@ -504,10 +504,7 @@ def test_a_sealed_secret_is_tested_as_it_is(fake: FakeSmtp, place: Path, monkeyp
 def postfix() -> Iterator[SimpleNamespace]:
     """A running Postfix, and the file with the authority that it is trusted by."""
     with ExitStack() as stack:
-        # Not below pytest's own directory: every run of pytest closes that to all other users, and so to this Postfix.
-        directory = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="confobjects-postfix-", ignore_cleanup_errors=True))
-        )
+        directory = stack.enter_context(open_directory("postfix"))
         authority = Authority()
         (directory / "ca.pem").write_bytes(authority.pem)
         running = stack.enter_context(Postfix(directory / "root", authority.issue("localhost", "127.0.0.1")))

@@ -9,7 +9,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 PATIENCE = 30.0
@@ -20,6 +21,19 @@ def memory_directory(prefix: str) -> Path:
     """Make a directory in memory where there is one: what a test server writes need not reach a disk."""
     place = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
     return Path(tempfile.mkdtemp(prefix=f"confobjects-{prefix}-", dir=place))
+
+
+@contextmanager
+def open_directory(prefix: str) -> Iterator[Path]:
+    """Make such a directory, and remove it in the end.
+
+    It is not below pytest's own directory, which every run of pytest closes to all other users, such as that of a Postfix.
+    """
+    directory = memory_directory(prefix)
+    try:
+        yield directory
+    finally:
+        remove(directory)
 
 
 def remove(directory: Path) -> None:

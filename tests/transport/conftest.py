@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ssl
-import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.servers import Given, provider
 from tests.servers.certificates import Authority, Certificate
 from tests.servers.postfix import Postfix
+from tests.servers.processes import open_directory
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -75,9 +74,8 @@ def server_context(
 def postfix(certificates: dict[str, Certificate]) -> Iterator[SimpleNamespace]:
     """Return the ports of a running Postfix, by listener."""
     others = {name: one for name, one in certificates.items() if name != "good"}
-    # Not below pytest's own directory: every run of pytest closes that to all other users, and so to this Postfix.
     with (
-        tempfile.TemporaryDirectory(prefix="confobjects-postfix-", ignore_cleanup_errors=True) as directory,
-        Postfix(Path(directory) / "root", certificates["good"], others) as running,
+        open_directory("postfix") as directory,
+        Postfix(directory / "root", certificates["good"], others) as running,
     ):
         yield SimpleNamespace(ports=running.ports, log=lambda: running.log)

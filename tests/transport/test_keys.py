@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import ssl
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,6 +29,7 @@ from tests.servers import Given, key_provider, mail_server, provider
 from tests.servers.certificates import Authority, Certificate
 from tests.servers.fake_smtp import FakeSmtp, Script, Session, starttls
 from tests.servers.postfix import Postfix
+from tests.servers.processes import open_directory
 
 PIN = "canary-Zq81"
 
@@ -51,8 +51,8 @@ def strict(
 ) -> Iterator[SimpleNamespace]:
     """A Postfix with two listeners more: one takes certificates of the authority only, one that of the known client only."""
     print_ = clients["known"].certificate.fingerprint(hashes.SHA256()).hex(":").upper()
-    with tempfile.TemporaryDirectory(prefix="confobjects-postfix-", ignore_cleanup_errors=True) as directory:
-        trusted = Path(directory) / "clients.pem"
+    with open_directory("postfix") as directory:
+        trusted = directory / "clients.pem"
         trusted.write_bytes(authority.pem)
         secured = f"-o smtpd_tls_CAfile={trusted} -o smtpd_tls_fingerprint_digest=sha256"
         first = f"{secured} -o smtpd_tls_wrappermode=yes"
@@ -63,7 +63,7 @@ def strict(
             "asked": f"{first} -o smtpd_tls_ask_ccert=yes -o {{ relay_clientcerts = inline:{{ {{ {print_} = yes }} }} }}"
             " -o smtpd_relay_restrictions=permit_tls_clientcerts,reject",
         }
-        with Postfix(Path(directory) / "root", certificates["good"], further=further) as running:
+        with Postfix(directory / "root", certificates["good"], further=further) as running:
             yield SimpleNamespace(ports=running.ports, log=lambda: running.log)
 
 
