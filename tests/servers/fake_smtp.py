@@ -14,6 +14,8 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Mapping
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from types import TracebackType
 from typing import Self
 
@@ -249,6 +251,10 @@ class FakeSmtp:
         self.messages.append(b"".join(lines))
         self.commands.append(".")
         self._act(session, ".")
+
+    def parse_messages(self) -> list[EmailMessage]:
+        """Return the messages that it got, parsed."""
+        return [message_from_bytes(content, policy=policy.SMTP) for content in self.messages]
 
     def _act(self, session: Session, name: str) -> bytes:
         action = self.script[name]

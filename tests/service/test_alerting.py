@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from email import message_from_bytes, policy
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +110,6 @@ def place(tmp_path: Path, fake: FakeSmtp, clock: Clock) -> Iterator[Place]:
         yield Place(tmp_path, fake.port, clock, opened)
 
 
-def parsed(fake: FakeSmtp) -> list[EmailMessage]:
-    return [message_from_bytes(content, policy=policy.SMTP) for content in fake.messages]
-
-
 # -- each type is provoked ---------------------------------------------------------------------------------------------
 
 
@@ -205,7 +200,7 @@ def test_whatever_is_wrong_is_told_once_by_mail(place: Place, fake: FakeSmtp, ty
     [told] = running.look()
     assert running.look() == [told]
     running.deliver()
-    [message] = [one for one in parsed(fake) if one["Auto-Submitted"] == "auto-generated"]
+    [message] = [one for one in fake.parse_messages() if one["Auto-Submitted"] == "auto-generated"]
     assert message["To"] == OPS
     assert str(message["Subject"]).strip().startswith(f"{type_}: ")
     assert words in message.get_content()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from email import message_from_bytes, policy
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +41,6 @@ def fake() -> Iterator[FakeSmtp]:
         yield server
 
 
-def parsed(fake: FakeSmtp) -> list[EmailMessage]:
-    return [message_from_bytes(content, policy=policy.SMTP) for content in fake.messages]
-
-
 def deliver(service: MailService, ids: tuple[str, ...]) -> None:
     service.start()
     wait_until(lambda: all(service.ledger.find(one).state is State.DELIVERED for one in ids))
@@ -67,7 +62,7 @@ def test_every_event_reaches_the_user(tmp_path: Path, fake: FakeSmtp) -> None:
         for number, event in enumerate(EVENTS):
             ids += service.notify_account(event, f"u{number}@x.test", {"name": f"User {number}"}).accepted
         deliver(service, tuple(ids))
-    found = {str(one["To"]): one for one in parsed(fake)}
+    found = {str(one["To"]): one for one in fake.parse_messages()}
     assert len(found) == len(fake.messages) == len(EVENTS)
     for number, (event, words) in enumerate(EVENTS.items()):
         message = found[f"u{number}@x.test"]
