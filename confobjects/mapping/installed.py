@@ -29,10 +29,10 @@ def collect_installed(entries: Iterable[Entry]) -> tuple[InstalledText, ...]:
 
 def as_installed(entry: Entry) -> InstalledText:
     """Return the definition that an entry holds; one that cannot be read has a problem."""
-    name = entry.dn.rdns[0][0][1]
     origin = str(entry.dn)
     if isinstance(entry, HeldEntry):
-        return InstalledText(name, origin, lambda: _read_value(entry, _ATTRIBUTES[0]) or "", entry.digest)
+        return InstalledText(entry.dn.name, origin, lambda: _read_value(entry, _ATTRIBUTES[0]) or "", entry.digest)
+    name = entry.dn.rdns[0][0][1]
     text, digest = (_read_value(entry, attribute) for attribute in _ATTRIBUTES)
     wrong = ""
     if len(entry.dn.rdns[0]) != 1 or entry.dn.rdns[0][0][0].lower() != "cn":
