@@ -86,6 +86,7 @@ class Runner:
         self._well: set[tuple[str, str]] = set()
         self._settled: list[Settled] = []
         self._unsent: list[Held] = []
+        self._outage = _Outage()
 
     # -- its life ----------------------------------------------------------------------------------------------------
 
@@ -112,8 +113,10 @@ class Runner:
         try:
             pause = self.run_once()
         except LedgerError as error:
-            _report(logging.ERROR, "ledger-unavailable", error=str(error))
+            self._outage.tell(error)
             pause = _LOOK
+        else:
+            self._outage.end()
         if pause:
             self._wanted.wait(pause)
             self._wanted.clear()
@@ -147,13 +150,16 @@ class Runner:
     def _renew_leases(self) -> Iterator[None]:
         """Renew the leases of what it has, meanwhile, in a thread."""
         over = threading.Event()
+        outage = _Outage()
 
         def renew() -> None:
             while True:
                 try:
                     self.work.renew_leases()
                 except LedgerError as error:
-                    _report(logging.ERROR, "ledger-unavailable", error=str(error))
+                    outage.tell(error)
+                else:
+                    outage.end()
                 if over.wait(LEASE / SECOND / 4):
                     return
 
@@ -211,7 +217,7 @@ class Runner:
         try:
             return self.work.record(known, settings, held).may_send
         except LedgerError as error:
-            _report(logging.ERROR, "ledger-unavailable", error=str(error))
+            self._outage.tell(error)
             self._settled = known + self._settled
             return None
 
@@ -231,6 +237,25 @@ class Runner:
         if self._unsent:
             self.work.give_back(self._unsent)
             self._unsent = []
+
+
+class _Outage:
+    """Tells why a ledger is unavailable: the same reason once, until the ledger works again, which it tells too."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def tell(self, error: LedgerError) -> None:
+        """Tell a reason that was not told since the ledger worked."""
+        if (reason := str(error)) not in self._told:
+            self._told.add(reason)
+            _report(logging.ERROR, "ledger-unavailable", error=reason)
+
+    def end(self) -> None:
+        """Tell that the ledger works, if it did not."""
+        if self._told:
+            self._told.clear()
+            _report(logging.INFO, "ledger-available")
 
 
 class _Batch:

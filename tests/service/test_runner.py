@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from collections.abc import Callable
@@ -203,6 +204,32 @@ def test_without_its_ledger_a_runner_sends_nothing_and_goes_on_when_it_is_back(
         runner.run_once()
         assert sorted(numbers(fake)) == [0, 1, 2]
     assert states(ledger, ids) == [State.DELIVERED] * 3
+
+
+def test_an_outage_of_the_ledger_is_told_once_however_long_it_lasts_and_so_is_its_end(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    accept(ledger)
+    write, tries = ledger.perform, itertools.count()
+
+    def perform(work: Callable[..., object]) -> object:
+        runner.wake()  # it tries again at once
+        if next(tries) < 20:
+            raise LedgerError("out of order")
+        return write(work)
+
+    def stop(session: Session) -> None:
+        session.send(b"250 ok\r\n")
+        runner.stop()
+
+    with caplog.at_level(logging.INFO, "confobjects.service"), FakeSmtp({".": stop}) as fake:
+        runner = runner_for(ledger, fake)
+        monkeypatch.setattr(ledger, "perform", perform)
+        runner.run()
+    here = [one for one in caplog.records if one.threadName == threading.current_thread().name]
+    events = [one.getMessage().split()[0] for one in here if one.name == "confobjects.service"]
+    assert next(tries) > 20
+    assert events == ["ledger-unavailable", "delivered", "ledger-available"]
 
 
 def test_an_answer_that_cannot_be_written_is_kept_until_it_can(
