@@ -80,6 +80,9 @@ def _resume(invocation: Invocation, service: EffectiveObject, name: str) -> int:
             has_changed = name in read_overview(ledger).logins
         else:
             has_changed = ledger.forget_refused_logins(name)
+    if not has_changed:
+        with invocation.open() as context:
+            context.get("mail-sender", name)  # raises an error if the name is mistyped
     if invocation.form == "json":
         from ..output.json import dumps
 

@@ -415,6 +415,10 @@ def test_a_stopped_sender_is_told_until_its_login_changes_or_it_is_let_go_on(pla
     assert run("mail-service", "status").status == 28
     assert run("mail-service", "resume", "news").out == 'The sender "news" goes on.\n'
     assert run("mail-service", "resume", "news").out == "No login of it was refused.\n"
+    for words in ([], ["--dry-run"]):
+        unknown = run("mail-service", "resume", "newz", *words)
+        assert (unknown.status, unknown.out) == (12, "")
+        assert 'there is no Mail Sender "newz"' in unknown.err
     assert run("mail-service", "status").status == 0
     assert "swordfish" not in stopped.out + stopped.err
 
