@@ -6,6 +6,7 @@ What is given is the effective object: of a configuration that was loaded, or of
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -126,11 +127,15 @@ def _require_ours(file: str, configuration: str) -> None:
     """
     with suppress(OSError):  # what cannot be looked at cannot be opened
         status = os.stat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise _as_ledger_error(not_ours_error(file, "it is not a regular file"))
         others = (os.path.dirname(file), configuration) if configuration else (os.path.dirname(file),)
         if status.st_uid not in {os.geteuid(), *(os.stat(one).st_uid for one in others)}:
             reason, remedy = f"it belongs to user {account_name('pwd', status.st_uid)}", ""
         elif status.st_mode & 0o007:
             reason, remedy = "all users have rights to it", f"chmod o-rwx {file}"
+            if os.path.islink(file):
+                reason, remedy = f"it is a symbolic link, and all users have rights to {os.path.realpath(file)}", ""
         else:
             return
         raise _as_ledger_error(not_ours_error(file, reason, remedy))

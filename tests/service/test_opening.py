@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,28 @@ def test_a_file_that_everybody_may_read_takes_no_mail(tmp_path: Path, stated: st
             open_it(url, unsealed=True)
     file.chmod(0o640)
     open_it(url, unsealed=True).close()
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/null")])
+def test_what_is_no_file_takes_no_mail_and_nobody_is_told_to_change_its_rights(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    url = make_place(tmp_path, ledger="sqlite:mail.db")
+    make(tmp_path / "mail.db")
+    with pytest.raises(LedgerError, match="it is not a regular file") as caught:
+        open_it(url, unsealed=True)
+    assert "chmod" not in str(caught.value)
+
+
+def test_nobody_is_told_to_change_the_rights_to_what_a_link_leads_to(tmp_path: Path) -> None:
+    url = make_place(tmp_path, ledger="sqlite:mail.db")
+    other = tmp_path / "passwd"
+    other.touch(0o644)
+    other.chmod(0o644)
+    (tmp_path / "mail.db").symlink_to(other)
+    with pytest.raises(LedgerError, match=f"it is a symbolic link, and all users have rights to {other}") as caught:
+        open_it(url, unsealed=True)
+    assert "chmod" not in str(caught.value)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
