@@ -283,6 +283,15 @@ def test_an_undo_brings_a_secret_back_for_the_target_that_it_had() -> None:
     assert stored(ctx)["watchword"] == (CANARY,)
 
 
+def test_an_undo_brings_a_secret_back_where_a_reference_has_only_followed_a_rename() -> None:
+    ctx = messengers(guide="mule")
+    change(ctx, set={"watchword": ["another"]})
+    number = ctx.history()[-1].number
+    ctx.rename("courier", "mule", "horse")
+    ctx.undo(number)
+    assert (stored(ctx)["watchword"], stored(ctx)["guide"]) == ((CANARY,), ("horse",))
+
+
 def test_a_reference_that_follows_a_rename_names_the_same_target() -> None:
     ctx = messengers(guide="mule")
     ctx.rename("courier", "mule", "horse")

@@ -12,7 +12,7 @@ Laws of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.actions import Remedy, RemedyAction
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from confobjects.management.changing.transaction import Transaction
     from confobjects.management.history.records import HistoryRecord, RecordedChange
     from confobjects.objects.protocols import World
+    from confobjects.paths import ManagedObjectPath
 
 _SHOWN = 20
 
@@ -133,8 +134,9 @@ def _overlap(later: HistoryRecord, one: HistoryRecord) -> bool:
 
 def _redirects(later: HistoryRecord, one: HistoryRecord, registry: Registry) -> bool:
     """Whether a later change gives another target to a secret that taking back a change would restore."""
+    moved = {change.path: change.new_path for change in later.changes if change.new_path is not None}
     return any(
-        new.path in old.paths and _moves_any(new, _find_travels(one, index, registry), registry)
+        new.path in old.paths and _moves_any(new, _find_travels(one, index, registry), registry, moved)
         for index, old in enumerate(one.changes)
         if old.action == "modify"
         for new in later.changes
@@ -155,19 +157,38 @@ def _find_travels(one: HistoryRecord, index: int, registry: Registry) -> Iterato
             yield from ((definition.properties[travel.property], travel) for travel in prop.re_entry.travels)
 
 
-def _moves_any(new: RecordedChange, travels: Iterable[tuple[PropertyDefinition, Travel]], registry: Registry) -> bool:
+def _moves_any(
+    new: RecordedChange,
+    travels: Iterable[tuple[PropertyDefinition, Travel]],
+    registry: Registry,
+    moved: Mapping[ManagedObjectPath, ManagedObjectPath],
+) -> bool:
     """Whether a change may change any value that a secret travels with, also by a default that follows.
 
-    Masked pairs may be such values.
+    A reference that follows the new name of an object, by ``moved``, leads where it did. Masked pairs may be such values.
     """
     followers = registry.followers_of(new.type, frozenset(new.names)) if new.type in registry else frozenset()
     for prop, travel in travels:
         if prop.name in followers or prop.name in new.secrets:
             return True
         was, now = (select_pairs(travel, prop, side.get(prop.name, ())) for side in (new.before, new.after))
-        if set(was) != set(now):
+        if {_follow(prop, text, registry, moved) for text in was} != set(now):
             return True
     return False
+
+
+def _follow(
+    prop: PropertyDefinition, text: str, registry: Registry, moved: Mapping[ManagedObjectPath, ManagedObjectPath]
+) -> str:
+    """Return a value with the new name of the object that it refers to."""
+    for reference in prop.references if moved else ():
+        name = reference.select_name(text)
+        if name is None:
+            continue
+        new = moved.get(registry.parse_path(reference.parent).child(reference.relation, name))
+        if new is not None:
+            return reference.write_name(new.name or "")
+    return text
 
 
 def _touches(new: RecordedChange, old: RecordedChange) -> bool:
