@@ -10,19 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from confobjects.oauth.places import token_directory
 from confobjects.oauth.protocol.settings import read_settings
 from confobjects.oauth.sources import ProviderTokens
 from confobjects.oauth.storing import FileTokenStore, MemoryTokenStore, TokenStore
 from confobjects.sealing import open_sealer
-from confobjects.storage.places import find_place_beside
 
 _IN_MEMORY: Final = MemoryTokenStore()
 """The store of configurations that are only in memory."""
-
-
-def token_directory(url: str, environment: Mapping[str, str]) -> str:
-    """Return the directory for the tokens of the configuration at a URL, empty for one that is only in memory."""
-    return find_place_beside(url, environment, "tokens")
 
 
 def open_store(url: str, environment: Mapping[str, str]) -> TokenStore:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, UsageError
+from confobjects.oauth.places import token_directory
 from confobjects.records import Record, field
 from confobjects.service.installed import require_installed
 from confobjects.service.places import SQLITE, find_ledger_url
-from confobjects.storage.places import find_place_beside
 
 if TYPE_CHECKING:
     from confobjects.oauth.storing import FileTokenStore
@@ -57,7 +57,7 @@ class SealedPlace(Protocol):
 
 def find_places(url: str, service: EffectiveObject | None, environment: Mapping[str, str]) -> Sequence[SealedPlace]:
     """Return the places of sealed values that belong to the configuration at a URL, and to its mail service."""
-    directory = find_place_beside(url, environment, TOKENS)
+    directory = token_directory(url, environment)
     tokens = [_TokenFiles(directory)] if directory else []
     return [*tokens, *([] if service is None else [_LedgerPlace(service, environment)])]
 

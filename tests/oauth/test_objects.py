@@ -12,7 +12,8 @@ import pytest
 
 import confobjects
 from confobjects.errors import OAuthError
-from confobjects.oauth.opening import source_for, token_directory
+from confobjects.oauth.opening import source_for
+from confobjects.oauth.places import token_directory
 from tests.cli.sessions import Outcome, run
 from tests.oauth.conftest import CLIENT, SECRET, write_trust_and_secret
 from tests.servers.certificates import Authority
