@@ -34,8 +34,7 @@ def load_target(
     Raises what :func:`load_mail_server` raises, and MailError if the sender is disabled.
     """
     if sender_name is None:
-        assert server_name is not None  # noqa: S101 - one of them is given
-        return load_mail_server(invocation, server_name, unsaved), None
+        return load_mail_server(invocation, server_name or "", unsaved), None
     from confobjects.mail.senders import read_sender
 
     sender = read_sender(load_object(invocation, "mail-sender", sender_name))
