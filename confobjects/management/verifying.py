@@ -280,7 +280,9 @@ def _parse_path(registry: Registry, text: str) -> ManagedObjectPath | None:
 
 
 def _may_be_verified(registry: Registry, kind: str) -> bool:
-    """Tell whether a check is named for objects of a kind, or for any that are below them."""
+    """Tell whether a check is named, or was, for objects of a kind, or for any that are below them."""
+    if kind not in registry.relations():  # its definition was removed with its objects
+        return True
     waiting = [registry.relation(kind)]
     for relation in waiting:
         if is_verified(registry, relation):
