@@ -11,6 +11,7 @@ Laws of this module:
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Iterable, Mapping
@@ -21,12 +22,6 @@ try:
     from _blake2 import blake2b  # importing hashlib, which takes it from there, loads OpenSSL: that slows a cold start
 except ImportError:
     from hashlib import blake2b
-try:
-    from _json import (
-        make_scanner,
-    )  # importing json, which takes it from there, compiles patterns: that slows a cold start
-except ImportError:
-    make_scanner = None  # type: ignore[assignment,misc]
 
 _FORMAT = 2
 _LARGEST = 1 << 24
@@ -68,14 +63,12 @@ class CheckedContents:
             return None
         try:
             head, _, body = _read_own(self._path_of(digest)).decode().partition("\n")
-            return _read_json(body) if head == _head_for(digest, body) else None
+            return json.loads(body) if head == _head_for(digest, body) else None
         except (OSError, ValueError, RecursionError):
             return None
 
     def remember(self, digest: str, parts: Any) -> None:
         """Remember that a content has been checked and has no problem, with parts of it as JSON, which are not null."""
-        import json
-
         with suppress(OSError):
             if self._make_directories():
                 self._write(digest, json.dumps(parts))
@@ -115,33 +108,7 @@ class CheckedContents:
 
 
 def _head_for(digest: str, body: str) -> str:
-    return f'{{"confobjects-checked": {_FORMAT}, "digest": "{digest}", "parts": "{digest_of([body])}"}}'
-
-
-class _Plain:
-    """How JSON is read: without hooks."""
-
-    strict = True
-    object_hook = None
-    object_pairs_hook = None
-    parse_float = float
-    parse_int = int
-    parse_constant = float
-
-
-def _read_json(text: str) -> Any:
-    """Return what a JSON text says that is written without blanks around it. Raises ValueError or RecursionError."""
-    if make_scanner is None:
-        from json import loads
-
-        return loads(text)
-    found, end = None, -1
-    with suppress(StopIteration, SystemError):  # the second one where it does not find the error of json
-        found, end = make_scanner(_Plain)(text, 0)  # type: ignore[arg-type]
-    if end != len(text):
-        message = "this is not JSON"
-        raise ValueError(message)
-    return found
+    return json.dumps({"confobjects-checked": _FORMAT, "digest": digest, "parts": digest_of([body])})
 
 
 def _is_own(directory: str, forbidden: int) -> bool:
