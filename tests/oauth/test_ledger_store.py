@@ -31,7 +31,7 @@ from tests.conftest import ROOT
 from tests.oauth.conftest import CLIENT, SECRET, Settings
 from tests.servers.oauth import OAuthServer, is_active
 from tests.servers.postgresql import PostgreSQL
-from tests.service.conftest import KINDS, START, Clock
+from tests.service.conftest import KINDS, START, Clock, make_ledger_url
 from tests.service.killed import FORM, open_clock
 
 ONE, TWO = Key(b"1" * 32, "2026-11-28"), Key(b"2" * 32, "2026-11-29")
@@ -40,10 +40,7 @@ ONE, TWO = Key(b"1" * 32, "2026-11-28"), Key(b"2" * 32, "2026-11-29")
 @pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a ledger that does not exist yet."""
-    if request.param == "sqlite":
-        return f"sqlite:{tmp_path / 'ledger.db'}"
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    return server.make_database()
+    return make_ledger_url(request, tmp_path)
 
 
 @pytest.fixture

@@ -30,13 +30,18 @@ def clock() -> Clock:
     return Clock()
 
 
+def make_ledger_url(request: pytest.FixtureRequest, directory: Path) -> str:
+    """Return the URL of a ledger of the kind that a fixture is asked for. The ledger does not exist yet."""
+    if request.param == "sqlite":
+        return f"sqlite:{directory / 'ledger.db'}"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.make_database()
+
+
 @pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a ledger that does not exist yet."""
-    if request.param == "sqlite":
-        return f"sqlite:{tmp_path / 'ledger.db'}"
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    return server.make_database()
+    return make_ledger_url(request, tmp_path)
 
 
 @pytest.fixture
