@@ -238,4 +238,4 @@ def test_programs_see_one_consistent_state_with_the_old_targets_of_references() 
     assert (PROVIDER in [one.path for one in before], PROVIDER in [one.path for one in after]) == (True, False)
     assert after["mail-server", "one"].reference("trust-manager-provider") is None
     assert after["mail-server", "one"]["smtp-server"].host == "new.example.com"
-    assert len(after) == 1
+    assert [one.path for one in after] == ["/mail-server/one", "/mail-service"]
