@@ -39,7 +39,7 @@ def open_ledger(service: EffectiveObject) -> Ledger:
 
     if not has_ledger(service, os.environ):
         where = find_ledger_url(service, os.environ)
-        summary = f"there is no ledger {where} yet: no mail has been accepted, and no runner has run"
+        summary = f"there is no ledger {where}: none was made yet, or it was removed"
         raise LedgerError(
             Diagnostic("ledger-unavailable", summary, remedy="Check that this is the configuration of the service.")
         )

@@ -442,6 +442,17 @@ def test_without_a_ledger_nothing_is_made(place: Place, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.ledger*"))
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_of_a_ledger_that_was_removed_nobody_is_told_that_it_accepted_no_mail(place: Place, tmp_path: Path) -> None:
+    place.accept()
+    for file in tmp_path.glob("*.ledger*"):
+        file.unlink()
+    said = run("mail-queue", "list")
+    assert said.status == 25
+    assert "none was made yet, or it was removed" in said.err
+    assert "accepted" not in said.err
+
+
 def test_a_sealed_ledger_needs_its_keys(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = str(tmp_path / "keys")
     create_ring(KeyFile(keys), Ring.of(make_key("2026-11-28")))
