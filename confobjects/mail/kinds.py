@@ -51,7 +51,10 @@ _NO_STARTTLS: Final = RemedyAction("assign", "use-start-tls", "false")
 _FACTORY: Final = RemedyAction("assign", "socket-factory-class", SOCKET_FACTORY)
 _FACTORY_PORT: Final = RemedyAction("assign", "socket-factory-port", "465")
 
-_BY_PORT: Final = "Check the port: on 25, 587 and 2525 this type of mail server uses STARTTLS, on any other port TLS from the first byte."
+_BY_PORT: Final = (
+    "Check the port: on 25, 587 and 2525 this type of mail server uses STARTTLS, on any other port TLS from the first byte. "
+    "A server that does otherwise takes the type generic, which can say how."
+)
 _BY_FACTORY: Final[Parts] = ("set ", _NO_STARTTLS, ", ", _FACTORY, " and ", _FACTORY_PORT)
 _NO_FACTORY: Final[Parts] = ("reset socket-factory-class and socket-factory-port, and set ", _STARTTLS)
 _TO_TLS: Final[Parts] = ("Set ", _STARTTLS, ", or for TLS from the first byte ", *_BY_FACTORY, ".")

@@ -223,6 +223,19 @@ def test_what_is_missing_is_named(arguments: list[str], words: list[str]) -> Non
     assert [word for word in words if word not in done.err] == []
 
 
+def test_the_remedy_for_starttls_on_an_unusual_port_works(postfix: Postfix, tmp_path: Path) -> None:
+    """The type that is chosen uses TLS as is usual on a port, and has no setting for it: the remedy names the other type."""
+    trust(tmp_path)
+    words = ["--set", f"smtp-server:localhost:{postfix.ports['submission']}", "--set", "trust-manager-provider:CA"]
+    words += ["--set", f"auth-username:{LOGIN}", "--set-env", "auth-password:POSTFIX_PASSWORD"]
+    refused = configure(*words)
+    assert refused.status == 42
+    assert "takes the type generic, which can say how" in refused.err
+    done = configure(*words, "--set", "use-start-tls:true")
+    assert done.status == 0, done.err
+    assert value("mail-server", "mail", "use-start-tls") == "true"
+
+
 @pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if not preset.password])
 def test_no_password_is_asked_for_where_none_is_accepted(name: str) -> None:
     done = configure("--preset", name)
