@@ -10,7 +10,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONUSERBASE PYTHO
 # More pytest arguments: make test PYTEST="-k postfix -x"
 PYTEST =
 # The number of processes that run the tests, each with servers of its own. For one process: make test WORKERS=0
-WORKERS = 2
+WORKERS = 3
 
 .NOTPARALLEL:
 .PHONY: help demo test interop check lint types imports docs-check coverage endurance format bench mutants fuzz audit clean
