@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from confobjects import startup
 from confobjects.diagnostics import Diagnostic
-from confobjects.errors import UsageError, error_for
+from confobjects.errors import ExpressionError, UsageError, error_for
 from confobjects.expressions.seals import KEY_FILE_VARIABLE
-from confobjects.management.resealing import count_copies, find_stored_secrets, find_used_keys
+from confobjects.management.resealing import (
+    count_copies,
+    describe_remedy,
+    find_stored_secrets,
+    find_used_keys,
+    join_keys,
+)
 from confobjects.records import Record
 from confobjects.sealing.ring import Ring
 from confobjects.sealing.ring_file import KeyFile, change_ring, create_ring, find_key_file, make_key, read_ring
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.management import ManagementContext
     from confobjects.management.resealing import CopiesFound, ResealReport, SecretsFound
+    from confobjects.objects.protocols import Sealer
     from confobjects.sealing.ring_file import RingChange
     from confobjects.service.resealing import SealedPlace, UsedKeys
 
@@ -42,7 +49,10 @@ seal rotate  make a new key and seal every secret with it; old keys stay in the 
 Access tokens and the ledger of the mail service are sealed again, too. Both init and rotate remove old copies of secrets that are not
 sealed with the newest key: from the history, and archived versions of an LDIF file. Interrupted, they go on where they were when
 they are called again. With --drop-old-keys the old keys that nothing here uses any more are removed; other configurations, backups
-and services with the same file may still need them."""
+and services with the same file may still need them.
+
+If something here is sealed with keys that are not in the file, init changes nothing: the file may only be named wrongly. If those keys
+are lost for good, --abandon-sealed removes the old copies that need them; all else that needs them stays, and is named."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -50,18 +60,28 @@ def build(words: Words, registry: Registry) -> click.Command:
     parameters: list[click.Parameter] = [
         click.Argument(["what"], metavar="init|status|rotate", type=click.Choice(sorted(_ACTIONS))),
         click.Option(["--drop-old-keys"], is_flag=True, help="Remove old keys that nothing here uses."),
+        click.Option(["--abandon-sealed"], is_flag=True, help="Go on without keys that are missing."),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
 
-def _run(invocation: Invocation, what: str, drop_old_keys: bool) -> int:
+class _Wish(Record):
+    """What the options ask for: to remove old keys, and to go on without keys that are missing."""
+
+    drops: bool = False
+    abandons: bool = False
+
+
+def _run(invocation: Invocation, what: str, drop_old_keys: bool, abandon_sealed: bool) -> int:
     if drop_old_keys and what != "rotate":
         raise click.UsageError("--drop-old-keys goes with rotate only")
+    if abandon_sealed and what != "init":
+        raise click.UsageError("--abandon-sealed goes with init only")
     file = find_key_file(os.environ)
     if file is None:
         remedy = f"name one: {KEY_FILE_VARIABLE}=/etc/confobjects/seal-keys"
         raise UsageError(Diagnostic("usage", "no file of keys is named", remedy=remedy))
-    return _ACTIONS[what](invocation, file, drop_old_keys)
+    return _ACTIONS[what](invocation, file, _Wish(drop_old_keys, abandon_sealed))
 
 
 _PLACES: Final = ("configuration", "history", "archives", TOKENS, LEDGER)
@@ -99,8 +119,10 @@ def _find_places(invocation: Invocation, context: ManagementContext) -> Sequence
 # -- init, rotate ----------------------------------------------------------------------------------------------------
 
 
-def _init(invocation: Invocation, file: KeyFile, _drop: bool) -> int:
+def _init(invocation: Invocation, file: KeyFile, wish: _Wish) -> int:
     is_new = not os.path.lexists(file.path)
+    if not wish.abandons:
+        _require_keys(invocation, file, () if is_new else read_ring(file).keys)
     if is_new and invocation.dry_run:
         with invocation.open() as context:
             found = find_stored_secrets(context.site, None)
@@ -113,40 +135,58 @@ def _init(invocation: Invocation, file: KeyFile, _drop: bool) -> int:
         create_ring(file, Ring.of(make_key(_today()), rotating=True))
         if invocation.form == "table":
             invocation.note(f"new file {file.path}: keep a copy of it, apart from the configuration and its backups")
-    return _seal_all(invocation, file, is_new=False, drop=False)
+    return _seal_all(invocation, file, wish, is_new=False)
 
 
-def _rotate(invocation: Invocation, file: KeyFile, drop: bool) -> int:
-    return _seal_all(invocation, file, is_new=True, drop=drop)
+def _require_keys(invocation: Invocation, file: KeyFile, keys: Collection[str]) -> None:
+    """Raise ExpressionError if something is sealed with other keys than those that are here."""
+    with invocation.open() as context:
+        uses = _find_uses(invocation, context)
+    missing = sorted(uses.keys().difference(keys))
+    if missing:
+        counted = {place: sum(found.get(key, 0) for key in missing) for place, found in uses.by_place().items()}
+        raise ExpressionError(
+            Diagnostic(
+                "unresolved-expression",
+                f"keys that are not here have sealed {_describe_uses(counted)}: {join_keys(missing)}",
+                origin=file.path,
+                detail="nothing was changed",
+                remedy=describe_remedy(),
+            )
+        )
 
 
-def _seal_all(invocation: Invocation, file: KeyFile, *, is_new: bool, drop: bool) -> int:
+def _rotate(invocation: Invocation, file: KeyFile, wish: _Wish) -> int:
+    return _seal_all(invocation, file, wish, is_new=True)
+
+
+def _seal_all(invocation: Invocation, file: KeyFile, wish: _Wish, *, is_new: bool) -> int:
     """Seal every secret, with a new key unless an interrupted rotation has made one."""
     if invocation.dry_run:
-        return _tell(invocation, _try(invocation, file, is_new=is_new))
+        return _tell(invocation, _try(invocation, file, wish, is_new=is_new))
     with invocation.open_for_change() as context, change_ring(file) as change:
         if is_new and not change.ring.rotating:
             change.replace(change.ring.with_first(make_key(_today())).replace(rotating=True))
-        report = context.reseal()
+        report = context.reseal(abandon=wish.abandons)
         sealer = context.site.open_sealer()
         assert sealer is not None  # noqa: S101 - it has just sealed the configuration
         places = _find_places(invocation, context)
         done = [place.reseal(sealer) for place in places]
         problems = tuple(problem for one in done for problem in one.problems)
         outcome = Outcome(change.ring.first.id, report, {one.place: one.count for one in done}, problems)
-        if drop:
+        if wish.drops:
             outcome = _drop_keys(context, change, places, outcome)
         change.replace(change.ring.without(*outcome.dropped).replace(rotating=bool(problems)))
         invocation.remember_change()
     return _tell(invocation, outcome)
 
 
-def _try(invocation: Invocation, file: KeyFile, *, is_new: bool) -> Outcome:
+def _try(invocation: Invocation, file: KeyFile, wish: _Wish, *, is_new: bool) -> Outcome:
     """Return what would be done."""
     ring = read_ring(file)
     with invocation.open() as context:
         needs_key = is_new and not ring.rotating
-        report = context.reseal(dry_run=True, all_stale=needs_key)
+        report = context.reseal(dry_run=True, all_stale=needs_key, abandon=wish.abandons)
         counts = [place.count() for place in _find_places(invocation, context)]
     newest = "" if needs_key else ring.first.id
     sealed = {one.place: sum(n for key, n in one.keys.items() if not key or key != newest) for one in counts}
@@ -241,17 +281,14 @@ def _be(number: int, will: str) -> str:
 # -- status ----------------------------------------------------------------------------------------------------------
 
 
-class Status(Record):
-    """The keys and what uses them: the secrets of the configuration, their old copies, and the other places."""
+class Uses(Record):
+    """What uses keys: the secrets of the configuration, their old copies, and the other places."""
 
-    file: KeyFile
-    ring: Ring
     found: SecretsFound
-    stale: ResealReport
     copies: CopiesFound
     others: tuple[UsedKeys, ...]
 
-    def uses(self) -> Mapping[str, Mapping[str, int]]:
+    def by_place(self) -> Mapping[str, Mapping[str, int]]:
         """Return how many each key has sealed in each place, under the empty name those in the clear."""
         places: dict[str, Mapping[str, int]] = {
             "configuration": {"": len(self.found.clear), **self.found.sealed},
@@ -263,25 +300,41 @@ class Status(Record):
 
     def used_by(self, key: str) -> dict[str, int]:
         """Return how many a key has sealed in each place."""
-        return {place: keys.get(key, 0) for place, keys in self.uses().items()}
+        return {place: keys.get(key, 0) for place, keys in self.by_place().items()}
 
-    def missing(self) -> Iterator[str]:
-        """Yield the keys that are used and not in the ring."""
-        used = {key for keys in self.uses().values() for key in keys if key}
-        yield from sorted(used - self.ring.keys.keys())
+    def keys(self) -> frozenset[str]:
+        """Return the keys that are used."""
+        return frozenset(key for keys in self.by_place().values() for key in keys if key)
 
     def problems(self) -> tuple[Diagnostic, ...]:
         """Return what is wrong with what is sealed, and what could not be counted."""
         return (*self.found.problems, *(problem for one in self.others for problem in one.problems))
 
 
-def _status(invocation: Invocation, file: KeyFile, _drop: bool) -> int:
+def _find_uses(invocation: Invocation, context: ManagementContext, sealer: Sealer | None = None) -> Uses:
+    found = find_stored_secrets(context.site, sealer)
+    others = tuple(place.count() for place in _find_places(invocation, context))
+    return Uses(found, count_copies(context.site), others)
+
+
+class Status(Record):
+    """The keys, what uses them, and what a rotation would do."""
+
+    file: KeyFile
+    ring: Ring
+    uses: Uses
+    stale: ResealReport
+
+    def missing(self) -> Sequence[str]:
+        """Return the keys that are used and not in the ring."""
+        return sorted(self.uses.keys() - self.ring.keys.keys())
+
+
+def _status(invocation: Invocation, file: KeyFile, _wish: _Wish) -> int:
     ring = read_ring(file)
     with invocation.open() as context:
-        found = find_stored_secrets(context.site, context.site.open_sealer())
-        stale = context.reseal(dry_run=True)
-        others = tuple(place.count() for place in _find_places(invocation, context))
-        status = Status(file, ring, found, stale, count_copies(context.site), others)
+        uses = _find_uses(invocation, context, context.site.open_sealer())
+        status = Status(file, ring, uses, context.reseal(dry_run=True))
         invocation.warn(context.storage.warnings)
     if invocation.form == "json":
         from ..output.json import dumps
@@ -290,18 +343,18 @@ def _status(invocation: Invocation, file: KeyFile, _drop: bool) -> int:
     elif invocation.form == "script":
         from ..output.script import format_lines
 
-        rows = [(key.id, key.made, *(str(n) for n in status.used_by(key.id).values())) for key in ring]
+        rows = [(key.id, key.made, *(str(n) for n in status.uses.used_by(key.id).values())) for key in ring]
         invocation.say(format_lines(rows))
     else:
         for line in _describe_status(status):
             invocation.say(line)
-    if problems := status.problems():
+    if problems := status.uses.problems():
         raise error_for(problems)
     return 0
 
 
 def _status_as_json(status: Status) -> dict[str, Any]:
-    found, stale = status.found, status.stale
+    found, stale = status.uses.found, status.stale
     return {
         "file": status.file.path,
         "rotating": status.ring.rotating,
@@ -311,13 +364,13 @@ def _status_as_json(status: Status) -> dict[str, Any]:
                 "made": key.made,
                 "seals": key == status.ring.first,
                 "secrets": found.sealed.get(key.id, 0),
-                "used": status.used_by(key.id),
+                "used": status.uses.used_by(key.id),
             }
             for key in status.ring
         ],
-        "missing_keys": [{"id": key, "used": status.used_by(key)} for key in status.missing()],
-        "in_clear": status.used_by(""),
-        "unfinished": status.copies.unfinished,
+        "missing_keys": [{"id": key, "used": status.uses.used_by(key)} for key in status.missing()],
+        "in_clear": status.uses.used_by(""),
+        "unfinished": status.uses.copies.unfinished,
         "clear": [{"path": str(path), "property": name} for path, name in found.clear],
         "mixed": [{"path": str(path), "property": name} for path, name in found.mixed],
         "copies": {"records": stale.records, "archives": list(stale.archives)},
@@ -327,19 +380,24 @@ def _status_as_json(status: Status) -> dict[str, Any]:
 def _describe_status(status: Status) -> list[str]:
     from ..output.table import format_table
 
-    found, stale, ring = status.found, status.stale, status.ring
+    found, stale, ring = status.uses.found, status.stale, status.ring
     rows = [
-        (key.id, key.made, "yes" if key == ring.first else "no", *(str(n) for n in status.used_by(key.id).values()))
+        (
+            key.id,
+            key.made,
+            "yes" if key == ring.first else "no",
+            *(str(n) for n in status.uses.used_by(key.id).values()),
+        )
         for key in ring
     ]
     lines = [f"Keys in {status.file.path}", format_table(("key", "made", "seals", *_PLACES), rows)]
     if ring.rotating:
         lines.append("A rotation was interrupted: seal rotate finishes it.")
     missing = status.missing()
-    lines.extend(f"Sealed with {key}, which is not here: {_describe_uses(status.used_by(key))}" for key in missing)
+    lines.extend(f"Sealed with {key}, which is not here: {_describe_uses(status.uses.used_by(key))}" for key in missing)
     if found.clear:
         lines.append("In the clear: " + ", ".join(f"{name} of {path}" for path, name in found.clear))
-    clear = {place: n for place, n in status.used_by("").items() if place in (TOKENS, LEDGER)}
+    clear = {place: n for place, n in status.uses.used_by("").items() if place in (TOKENS, LEDGER)}
     if any(clear.values()):
         lines.append(f"In the clear: {_describe_uses(clear)}")
     if found.mixed:
@@ -349,9 +407,9 @@ def _describe_status(status: Status) -> list[str]:
             f"Old copies that are not sealed with the newest key: {_count(stale.records, 'record')} of the history, "
             f"{_count(len(stale.archives), 'archived version')}"
         )
-    if status.copies.unfinished:
+    if status.uses.copies.unfinished:
         lines.append(
-            f"{_count(status.copies.unfinished, 'change')} not finished: what is kept of it may need an old key."
+            f"{_count(status.uses.copies.unfinished, 'change')} not finished: what is kept of it may need an old key."
         )
     return lines
 

@@ -24,6 +24,7 @@ WORDS: Final[dict[Verb, str]] = {
     "choose-type": "--type with one of: {}",
     "replace": "let the copy replace it (--force)",
     "seal-all": "confobjects seal init",
+    "abandon-sealed": "confobjects seal init --abandon-sealed",
     "accept-losses": "install it with --force",
     "authorize": 'run authorize-oauth2-provider --provider-name "{}"',
     "see-waiting": "mail-queue list --state queued",

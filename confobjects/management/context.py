@@ -236,11 +236,11 @@ class ManagementContext:
             bring_about(tx, wanted, prune=prune)
         return tx.report
 
-    def reseal(self, *, dry_run: bool = False, all_stale: bool = False) -> ResealReport:
+    def reseal(self, *, dry_run: bool = False, all_stale: bool = False, abandon: bool = False) -> ResealReport:
         """Seal every secret with the key that seals now, and forget old copies. See :func:`resealing.reseal`."""
         from confobjects.management import resealing
 
-        return resealing.reseal(self.site, self.change, dry_run=dry_run, all_stale=all_stale)
+        return resealing.reseal(self.site, self.change, dry_run=dry_run, all_stale=all_stale, abandon=abandon)
 
     def listen(self, listener: Callable[[ChangeReport], None]) -> None:
         """Have a function called with the report of every change committed through this context."""

@@ -6,12 +6,14 @@ Laws of this module:
 2. A secret that cannot be opened stays as it is, and is named.
 3. No old copy is kept that holds a secret in the clear, or sealed with another key: the old secrets in the history of changes, and
    archived versions of a file. The changes themselves stay in the history.
+4. A copy that holds a secret whose key is not among the keys here stays, and is told: the key may only be missing, and nothing
+   else may hold the secret. Only who abandons such copies removes them.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.actions import RemedyAction
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from confobjects.paths import ManagedObjectPath
 
 _CHUNK: Final = 100
+_NAMED: Final = 10
 
 
 class SecretsFound(Record):
@@ -127,12 +130,17 @@ def warn_of_clear(site: Site) -> Iterator[Diagnostic]:
 
 
 def reseal(
-    site: Site, change: Callable[[], Transaction], *, dry_run: bool = False, all_stale: bool = False
+    site: Site,
+    change: Callable[[], Transaction],
+    *,
+    dry_run: bool = False,
+    all_stale: bool = False,
+    abandon: bool = False,
 ) -> ResealReport:
     """Seal every secret with the key that seals now, and forget old copies.
 
-    ``change`` returns a transaction of the site. With ``all_stale``, which goes with ``dry_run``, each secret counts as one that has to be sealed. Raises ConfobjectsError
-    if there are no keys or they cannot be used, and the errors of the storage.
+    ``change`` returns a transaction of the site. With ``all_stale``, which goes with ``dry_run``, each secret counts as one that has to be sealed. With ``abandon``
+    old copies go whose keys are not here, too. Raises ConfobjectsError if there are no keys or they cannot be used, and the errors of the storage.
     """
     sealer = _require_sealer(site)
     interrupted = [] if dry_run else finish_interrupted(site.storage)
@@ -143,9 +151,10 @@ def reseal(
         for start in range(0, len(stale), _CHUNK):
             problems.extend(_seal_chunk(change, [obj for obj, number in stale[start : start + _CHUNK] if number]))
         _seal_missed(site, change, sealer)
-    key = "" if all_stale else sealer.key_id
-    records = _forget_records(site, key, dry_run=dry_run)
-    archives, unreadable = _remove_archives(site, key, dry_run=dry_run)
+    copies = _Copies("" if all_stale else sealer.key_id, frozenset(sealer.key_ids), abandon=abandon)
+    records = _forget_records(site, copies, dry_run=dry_run)
+    archives, unreadable = _remove_archives(site, copies, dry_run=dry_run)
+    problems.extend(copies.explain_kept())
     return ResealReport(secrets, records, archives, unreadable, tuple(dict.fromkeys(problems)), tuple(interrupted))
 
 
@@ -206,16 +215,51 @@ def _seal_missed(site: Site, change: Callable[[], Transaction], sealer: Sealer) 
 # -- old copies ------------------------------------------------------------------------------------------------------
 
 
-def _forget_records(site: Site, key: str, *, dry_run: bool) -> int:
+class _Copies:
+    """Tells which copies are old, and which of them stay because a key is not here."""
+
+    def __init__(self, key: str, keys: frozenset[str], *, abandon: bool) -> None:
+        """``key`` is the one that a copy may be sealed with, empty for none; ``keys`` are all that are here."""
+        self._key = key
+        self._keys = keys
+        self._abandon = abandon
+        self._missing = set[str]()
+
+    def is_old(self, found: Collection[str]) -> bool:
+        """Tell whether a copy goes whose secrets are sealed with some keys; the empty one is that of a literal."""
+        missing = {key for key in found if key} - self._keys
+        if missing and not self._abandon:
+            self._missing |= missing
+            return False
+        return any(not key or key != self._key for key in found)
+
+    def explain_kept(self) -> Iterator[Diagnostic]:
+        """Yield what is wrong if a copy stays."""
+        if self._missing:
+            yield Diagnostic(
+                "unresolved-expression",
+                f"old copies stay that are sealed with keys that are not here: {join_keys(self._missing)}",
+                remedy=describe_remedy(),
+            )
+
+
+def join_keys(keys: Collection[str]) -> str:
+    """Return the identifiers of keys for a message: the first ten, and how many more there are."""
+    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
+    return ", ".join(sorted(keys)[:_NAMED]) + more
+
+
+def describe_remedy() -> tuple[str | RemedyAction, ...]:
+    """Return what to do where keys are missing that something is sealed with."""
+    named = f"let {KEY_FILE_VARIABLE} name the file with them, or put back a copy of it; if they are lost for good, "
+    return named, RemedyAction("abandon-sealed"), " removes old copies that need them"
+
+
+def _forget_records(site: Site, copies: _Copies, *, dry_run: bool) -> int:
     forget: Callable[..., int] | None = getattr(site.storage, "forget_secrets", None)
     if forget is None:
         return 0
-    return forget(lambda noted: are_kept_sealed(site.registry, key, noted), dry_run=dry_run)
-
-
-def are_kept_sealed(registry: Registry, key: str, noted: NotedChange) -> bool:
-    """Tell whether the old secrets of a noted change are all sealed with one key."""
-    return not any(_is_stale(found, key) for found in find_noted_keys(registry, noted))
+    return forget(lambda noted: not copies.is_old(find_noted_keys(site.registry, noted)), dry_run=dry_run)
 
 
 def find_noted_keys(registry: Registry, noted: NotedChange) -> frozenset[str]:
@@ -223,10 +267,10 @@ def find_noted_keys(registry: Registry, noted: NotedChange) -> frozenset[str]:
     record = record_of(noted)
     if not noted.secret:
         return frozenset()
-    if record.state == "unclear" or len(record.kept) != len(record.changes):
-        return frozenset({""})
     found = set[str | None]()
-    for change, kept in zip(record.changes, record.kept, strict=True):
+    if record.state == "unclear" or len(record.kept) != len(record.changes):
+        found.add("")
+    for change, kept in zip(record.changes, record.kept, strict=False):
         definition = registry.definition(change.type) if change.type in registry else None
         for name, texts in kept.items():
             prop = None if definition is None else find_property(definition, name)
@@ -243,18 +287,13 @@ def _find_key(prop: PropertyDefinition, text: str | bytes) -> str | None:
     return "" if is_clear(prop, text) and find_literal(prop, text) is not None else None
 
 
-def _is_stale(found: str, key: str) -> bool:
-    """Tell whether a secret is a literal, or sealed with another key than one."""
-    return not found or found != key
-
-
-def _remove_archives(site: Site, key: str, *, dry_run: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _remove_archives(site: Site, copies: _Copies, *, dry_run: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     remove = getattr(site.storage, "remove_archives", None)
     if remove is None:
         return (), ()
     holders = _find_secret_attributes(site.registry)
     removed, unreadable = remove(
-        lambda entries: any(_is_stale(found, key) for found in _find_entry_keys(holders, entries)), dry_run=dry_run
+        lambda entries: copies.is_old(set(_find_entry_keys(holders, entries))), dry_run=dry_run
     )
     return tuple(removed), tuple(unreadable)
 

@@ -38,6 +38,7 @@ SAID = {
     ),
     RemedyAction("replace"): ("let the copy replace it (--force)", "let the copy replace it (replace=True)"),
     RemedyAction("seal-all"): ("confobjects seal init", "reseal()"),
+    RemedyAction("abandon-sealed"): ("confobjects seal init --abandon-sealed", "reseal(abandon=True)"),
     RemedyAction("accept-losses"): ("install it with --force", "let the change give it up (accept_losses=True)"),
     RemedyAction("authorize", "a b"): (
         'run authorize-oauth2-provider --provider-name "a b"',
@@ -117,6 +118,7 @@ _OWN = {
     "--{1}",
     "--provider",
     "--unsealed",
+    "--abandon",
     "--dkim",
     "--spf",
     "--no",

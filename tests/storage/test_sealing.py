@@ -156,9 +156,31 @@ def test_what_cannot_be_opened_stays_and_is_named(storage: Storage) -> None:
     lost = ctx.get("mail-server", "one").values["auth-password"]
     keys.ring = Ring.of(TWO)
     done = ctx.reseal()
-    assert {problem.path for problem in done.problems} == {"/mail-server/one", "/mail-server/two"}
+    assert {problem.path for problem in done.problems if problem.path} == {"/mail-server/one", "/mail-server/two"}
     assert ONE.id in done.problems[0].summary
     assert ctx.get("mail-server", "one").values["auth-password"] == lost
+
+
+def test_copies_whose_key_is_not_here_stay_until_they_are_abandoned(storage: Storage) -> None:
+    keys = Keys(ONE)
+    ctx = initialised(storage, keys)
+    ctx.create("mail-server", "one", WITHOUT_PAIRS, type="generic")
+    for secret in (f"{CANARY}2", CANARY):
+        ctx.modify("mail-server", "one", PropertyChanges(set={"auth-password": [secret]}))
+    before = count_copies(ctx.site)
+    keys.ring = Ring.of(TWO)
+    for dry_run in (True, False):
+        kept = ctx.reseal(dry_run=dry_run)
+        assert (kept.records, kept.archives) == (0, ())
+        assert [problem.path for problem in kept.problems] == ["/mail-server/one", ""]
+        assert ONE.id in kept.problems[-1].summary
+    assert count_copies(ctx.site) == before
+    ctx.modify("mail-server", "one", PropertyChanges(set={"auth-password": [CANARY]}))
+    assert count_copies(ctx.site).records[ONE.id] == before.records[ONE.id] + 1
+    gone = ctx.reseal(abandon=True)
+    assert (gone.records, gone.problems) == (before.records[ONE.id] + 1, ())
+    assert ONE.id not in count_copies(ctx.site).keys
+    assert passwords(ctx, keys) == (CANARY,)
 
 
 # -- the command, on a file -------------------------------------------------------------------------------------------
@@ -449,6 +471,95 @@ def test_what_was_sealed_with_a_lost_key_stays_and_is_named(full: Path) -> None:
     os.unlink(file.path)
     create_ring(file, Ring.of(*lost.keys.values()))
     read_everything(full)
+
+
+def read_files(place: Path) -> dict[str, bytes]:
+    return {
+        str(path): path.read_bytes() for path in sorted(place.rglob("*")) if path.is_file() and path.suffix != ".lock"
+    }
+
+
+def remove_what_is_sealed(place: Path, *, but: str) -> None:
+    """Leave only one kind of what is sealed with a key."""
+    file = place / "config.ldif"
+    if but != "configuration":
+        file.write_text("".join(line for line in file.read_text().splitlines(True) if "sealed:" not in line))
+    if but != "archives":
+        shutil.rmtree(place / "config.ldif.archive")
+    if but != "history":
+        (place / "config.ldif.history").unlink()
+    if but != "tokens":
+        shutil.rmtree(place / "config.ldif.tokens")
+    if but != "ledger":
+        (place / "config.ldif.ledger").unlink()
+
+
+_SEALED: Final = {
+    "configuration": "3 secrets",
+    "history": "3 records of the history",
+    "archives": "2 archived versions",
+    "tokens": "1 file of access tokens",
+    "ledger": "6 values of the ledger",
+}
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["no file", "another file"])
+@pytest.mark.parametrize("kind", _SEALED)
+def test_init_without_the_keys_of_anything_that_is_sealed_changes_nothing(
+    full: Path, monkeypatch: pytest.MonkeyPatch, kind: str, is_there: bool
+) -> None:
+    run("seal", "init")
+    for secret in (f"{CANARY}2", CANARY):
+        run("set-mail-server-prop", "--server-name", "two", "--set", f"auth-password:{secret}")
+    key = read_ring(KeyFile(str(full / "keys" / "ring"))).first.id
+    remove_what_is_sealed(full, but=kind)
+    other = KeyFile(str(full / "keys" / "rinf"))
+    monkeypatch.setenv(KEY_FILE_VARIABLE, other.path)
+    if is_there:
+        create_ring(other, Ring.of(make_key("2026-11-30")))
+    before = read_files(full)
+    for words in ((), ("--dry-run",), ("--output", "json"), ("-Q",)):
+        done = run("seal", "init", *words)
+        assert done.status == 30, done
+        assert f"keys that are not here have sealed {_SEALED[kind]}: {key}" in done.err
+        assert "confobjects seal init --abandon-sealed" in done.err
+    assert read_files(full) == before
+
+
+def test_who_abandons_what_is_sealed_loses_old_copies_and_is_told_what_stays(full: Path) -> None:
+    run("seal", "init")
+    for secret in (f"{CANARY}2", CANARY):
+        run("set-mail-server-prop", "--server-name", "two", "--set", f"auth-password:{secret}")
+    ring = full / "keys" / "ring"
+    key = read_ring(KeyFile(str(ring))).first.id
+    ring.rename(ring.with_name("mislaid"))
+    planned = run("seal", "init", "--abandon-sealed", "--dry-run")
+    assert (planned.status, ring.exists()) == (0, False)
+    done = run("seal", "init", "--abandon-sealed")
+    assert done.status == 30
+    assert "The old secrets of 3 records of the history were removed" in done.out
+    for where in ("/mail-server/one", f"{KEY}.json", "ledger_facts digest-key"):
+        assert where in done.err, done.err
+    used = json.loads(run("seal", "status", "--output", "json").out)["missing_keys"]
+    assert [(one["id"], one["used"]["history"], one["used"]["archives"]) for one in used] == [(key, 0, 0)]
+    assert "--abandon-sealed goes with init only" in run("seal", "rotate", "--abandon-sealed").err
+    ring.unlink()
+    ring.with_name("mislaid").rename(ring)
+    read_everything(full)
+
+
+def test_a_rotation_with_the_wrong_keys_keeps_the_copies_that_need_others(place: Path) -> None:
+    run("seal", "init")
+    run("set-mail-server-prop", "--server-name", "two", "--set", f"auth-password:{CANARY}2")
+    ring = KeyFile(str(place / "keys" / "ring"))
+    lost = read_ring(ring).first.id
+    os.unlink(ring.path)
+    create_ring(ring, Ring.of(make_key("2026-11-30")))
+    before = files_with(place, lost)
+    done = run("seal", "rotate", "--drop-old-keys")
+    assert done.status == 30
+    assert f"old copies stay that are sealed with keys that are not here: {lost}" in done.err
+    assert files_with(place, lost) == before
 
 
 def test_a_ledger_of_several_sizes_is_sealed_in_pieces(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
