@@ -8,12 +8,14 @@ of a mail server names; the servers record every word.
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+import confobjects
 from confobjects.definitions.model import Travel
 from confobjects.definitions_loading import load_registry
 from confobjects.expressions.seals import KEY_FILE_VARIABLE
@@ -187,3 +189,71 @@ def test_the_other_types_travel_with_at_least_as_much(kind: str) -> None:
     theirs = {travel.property: set(travel.names) for travel in travels(kind)}
     assert all(theirs.get(name, set()) >= names for name, names in mine.items())
     assert set(theirs) >= set(mine)
+
+
+# -- a trust manager provider, under which passwords travel -----------------------------------------------------------
+
+AFFECTED: Final = (
+    "affects where stored secrets go, or how they are protected: auth-password of /mail-server/one, "
+    "client-secret of /oauth2-provider/p\n"
+)
+"""The mail server two is disabled, and the password of three is an expression."""
+
+
+@pytest.fixture
+def trusting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Mail servers and an OAuth 2.0 provider that trust what one trust manager provider does."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CONFOBJECTS_URL", f"ldif:{tmp_path / 'config.ldif'}")
+    monkeypatch.delenv(KEY_FILE_VARIABLE, raising=False)
+    trust: dict[str, object] = {"enabled": True, "trust-manager-provider": "ca"}
+    server = {**trust, "smtp-server": "127.0.0.1:1", "auth-username": "u", "use-start-tls": True}
+    client = {"client-id": "c", "client-secret": CANARY, "token-endpoint": "https://h/t", "scope": "x"}
+    with confobjects.open() as ctx, ctx.change() as tx:
+        values = {"enabled": True, "pem-directory": "authorities"}
+        tx.create("trust-manager-provider", "ca", values, type="pem")
+        tx.create("mail-server", "one", {**server, "auth-password": CANARY}, type="generic")
+        tx.create("mail-server", "two", {**server, "auth-password": CANARY, "enabled": False}, type="generic")
+        tx.create("mail-server", "three", {**server, "auth-password": "&{env:PASSWORD}"}, type="generic")
+        tx.create("oauth2-provider", "p", {**trust, **client, "grant-type": "client-credentials"})
+    return tmp_path
+
+
+def make_blind(place: Path) -> Path:
+    """Write a document in which the trust manager provider trusts everybody."""
+    document = json.loads(run("export").out)
+    document["objects"]["/trust-manager-provider/ca"] = {"type": "blind", "properties": {"enabled": True}}
+    (place / "document").write_text(json.dumps(document))
+    return place / "document"
+
+
+BATCH: Final = """\
+delete-trust-manager-provider --provider-name ca
+create-trust-manager-provider --provider-name ca --type blind --set enabled:true
+"""
+
+
+@pytest.mark.parametrize("way", ["set", "batch", "apply", "dry-run"])
+def test_a_change_of_what_is_trusted_names_whose_passwords_travel_under_it(trusting: Path, way: str) -> None:
+    (trusting / "batch").write_text(BATCH)
+    words = {
+        "set": ["set-trust-manager-provider-prop", "--provider-name", "ca", "--set", "pem-directory:others"],
+        "batch": ["-F", "batch", "--no-prompt"],
+        "apply": ["apply", str(make_blind(trusting))],
+        "dry-run": ["apply", str(make_blind(trusting)), "--dry-run"],
+    }
+    done = run(*words[way])
+    assert done.status == (way == "dry-run"), done
+    assert f"a change of {'pem-directory' if way == 'set' else 'the type'} {AFFECTED}" in done.err
+    assert "/trust-manager-provider/ca" in done.err
+    assert CANARY not in done.out + done.err
+
+
+def test_no_test_sends_a_stored_password_under_another_trust(trusting: Path) -> None:
+    document = json.loads(make_blind(trusting).read_text())
+    document["objects"]["/mail-server/one"]["properties"]["smtp-property"] = ["mail.smtp.timeout=5000"]
+    (trusting / "document").write_text(json.dumps(document))
+    done = run("apply", "document", "--test")
+    assert done.status == REFUSED
+    assert "/objects/~1mail-server~1one: a change of /trust-manager-provider/ca needs auth-password" in done.err
+    assert "pem-directory" in (trusting / "config.ldif").read_text()

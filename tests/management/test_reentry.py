@@ -9,6 +9,9 @@ Laws:
    An undo brings an old secret back only for the target that it had.
 4. Of pairs, only those count that the definition names; one whose name is not known counts.
 5. What is no stored secret needs none: an expression, a secret that was not there, one that goes away.
+6. A change of an object that a secret travels with, by its type or by a property that is no secret and does not only enable
+   it, warns and names whose secrets it concerns, ten at most; nobody is named whose secret is given in the same change, is an expression, or
+   belongs to a disabled object.
 """
 
 from __future__ import annotations
@@ -138,6 +141,73 @@ def test_a_definition_may_only_warn_and_a_subtype_refuses_and_adds_to_it() -> No
         asked = PropertyChanges(set={name: [value]})
         [problem] = refused(ctx, lambda asked=asked: ctx.modify("messenger", "swan", asked))  # type: ignore[misc]
         assert problem.summary == f"a change of {name} needs seal to be given again"
+
+
+# -- objects that a secret travels with -------------------------------------------------------------------------------
+
+
+def led(count: int = 1, **values: Any) -> ManagementContext:
+    """Return messengers that the courier mule leads."""
+    ctx = manage(depot())
+    ctx.create("courier", "mule", {"chest": "oak", "chest-key": "&{key}"})
+    for number in range(count):
+        ctx.create("messenger", f"fox{number:02}", {**START, "guide": "mule", **values}, type="generic")
+    return ctx
+
+
+def warned(ctx: ManagementContext, **changes: Any) -> list[str]:
+    report = ctx.modify("courier", "mule", PropertyChanges(**changes))
+    assert {(problem.path, problem.severity) for problem in report.warnings} <= {("/courier/mule", "warning")}
+    return [problem.summary for problem in report.warnings]
+
+
+CONCERNED = "affects where stored secrets go, or how they are protected: watchword of /messenger/fox00"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"set": {"chest": ["pine"]}}, [f"a change of chest {CONCERNED}"]),
+        ({"set": {"guide": ["Ann"]}}, [f"a change of guide {CONCERNED}"]),
+        ({"set": {"road": ["tunnel"]}}, [f"a change of road and gate and lamps {CONCERNED}"]),  # defaults follow
+        ({"set": {"batch-size": ["&{size}"]}}, [f"a change of lamps and batch-size {CONCERNED}"]),
+        ({"set": {"chest-key": ["another"]}}, []),
+        ({"set": {"road": ["covered"]}}, []),  # as by default
+    ],
+)
+def test_an_object_that_a_secret_travels_with_changes_with_a_warning(changes: dict[str, Any], said: list[str]) -> None:
+    assert warned(led(), **changes) == said
+
+
+def test_what_it_inherits_counts_too() -> None:
+    ctx = led()
+    report = ctx.modify("depot-settings", (), PropertyChanges(set={"batch-size": ["60"]}))
+    assert [problem.summary for problem in report.warnings] == [f"a change of lamps and batch-size {CONCERNED}"]
+
+
+def test_ten_are_named_at_most() -> None:
+    names = ", ".join(f"watchword of /messenger/fox{number:02}" for number in range(10))
+    for count, more in ((10, ""), (11, " and others"), (40, " and others")):
+        [said] = warned(led(count), set={"chest": ["pine"]})
+        assert said.endswith(f"protected: {names}{more}")
+
+
+def test_who_has_no_stored_secret_or_gives_it_is_not_named() -> None:
+    pine: dict[str, Any] = {"set": {"chest": ["pine"]}}
+    assert warned(led(watchword="&{watchword}"), **pine) == []
+    assert warned(led(guide=None), **pine) == []
+    assert warned(led(watchword=None, bearer=None), **pine) == []
+    ctx = led()
+    with ctx.change() as tx:
+        tx.modify("courier", "mule", PropertyChanges(**pine))
+        tx.modify("messenger", "fox00", PropertyChanges(set={"watchword": [CANARY]}))
+    assert tx.report.warnings == ()
+
+
+def test_a_rename_alone_changes_nothing_that_counts() -> None:
+    ctx = led()
+    assert ctx.rename("courier", "mule", "ass").warnings == ()
+    assert ctx.rename("messenger", "fox00", "hare").warnings == ()
 
 
 # -- pairs, some of which travel with the secret ----------------------------------------------------------------------

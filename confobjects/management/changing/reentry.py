@@ -13,12 +13,16 @@ Laws of this module:
 3. Of pairs, the definition may name those with which the secret travels; one whose name is not known is one of them.
 4. Nothing is tested with a stored secret within a pair while another pair of its group changes.
 5. A secret that is only an expression need not be given again, and neither is a new or another one kept.
+6. If one of those properties names another object, the secret travels with that object, too: a change of its type, or of the current
+   value of one of its properties, is made with a warning that names the enabled objects whose stored secrets it
+   concerns. Its own secrets, and the properties that say whether it is enabled, do not count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
@@ -31,13 +35,16 @@ from confobjects.syntaxes import ValueSyntaxError
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition
     from confobjects.definitions.model import Travel
-    from confobjects.objects.judging import Judge
+    from confobjects.objects.judging import Judge, User
     from confobjects.objects.model import ManagedObject, Texts
     from confobjects.objects.reading import PropertyReader
     from confobjects.paths import ManagedObjectPath
 
 Given = Mapping["ManagedObjectPath", set[str]]
 """The properties whose values a change gives in full, by object."""
+Dependent = tuple["ManagedObject", "PropertyDefinition"]
+"""An object, and its property that holds a secret."""
+_NAMED: Final = 10
 
 
 class ReentryRule:
@@ -50,6 +57,8 @@ class ReentryRule:
         self.after = after
         self.given = given
         self.moved = moved
+        self._sources = {new: old for old, new in moved.items()}
+        self._carriers: dict[str, bool] = {}
 
     def find_reused(self, old: ManagedObject, new: ManagedObject) -> Iterator[Diagnostic]:
         """Yield a problem for each secret of an object that stays while a property changes with which it travels."""
@@ -79,6 +88,64 @@ class ReentryRule:
                 name = prop.syntax.key(secret)
                 if _select_group(prop, was, name) != _select_group(prop, now, name):
                     yield _describe_reused_pair(new, prop, str(name))
+
+    def find_dependents(self, old: ManagedObject, new: ManagedObject) -> Sequence[Dependent]:
+        """Return the stored secrets of other objects that travel with an object which changes, and stay."""
+        if not self._carries(new.path.relation) or not self._find_changes(old, new):
+            return ()
+        found: dict[tuple[ManagedObjectPath, str], Dependent] = {}
+        for user in self.after.users(new.path):
+            before = self.before.world.find(self._sources.get(user.object.path, user.object.path))
+            if before is None or before.definition.name != user.object.definition.name:
+                continue
+            for prop in user.object.definition.properties.values():
+                if _travels_with(prop, user) and self._stays(before, user.object, prop):
+                    found[user.object.path, prop.name] = user.object, prop
+        return tuple(found.values())
+
+    def warn_of_dependents(
+        self, old: ManagedObject, new: ManagedObject, found: Sequence[Dependent]
+    ) -> Iterator[Diagnostic]:
+        """Yield a warning that names at most ten of the secrets, if objects that are or may be enabled have some."""
+        judge = self.after
+        used = (one for one in found if judge.is_enabled(judge.judge(one[0])) is not False)
+        named = [f"{prop.name} of {obj.path}" for obj, prop in islice(used, _NAMED + 1)]
+        if named:
+            more = " and others" if len(named) > _NAMED else ""
+            yield Diagnostic(
+                "constraint-violated",
+                f"a change of {' and '.join(self._find_changes(old, new))} affects where stored secrets go, or how they are "
+                f"protected: {', '.join(named[:_NAMED])}{more}",
+                path=str(new.path),
+                remedy="if it is not meant for them, take it back, and make another object for what needs it",
+                severity="warning",
+            )
+
+    def _carries(self, relation: str) -> bool:
+        """Tell whether a secret travels with a property that names objects of a relation."""
+        if relation not in self._carriers:
+            registry = self.after.registry
+            self._carriers[relation] = any(
+                prop.re_entry is not None and any(travel.property == named.name for travel in prop.re_entry.travels)
+                for declaring, named in registry.users(relation)
+                for subtype in registry.subtypes(declaring)
+                for prop in registry.definition(subtype).properties.values()
+            )
+        return self._carriers[relation]
+
+    def _find_changes(self, old: ManagedObject, new: ManagedObject) -> list[str]:
+        """Return what changes of an object that other objects name: its type, or properties."""
+        if old.definition.name != new.definition.name:
+            return ["the type"]
+        enabling = new.definition.enabled_when
+        ignored = frozenset(() if enabling is None else enabling.properties())
+        return [
+            prop.name
+            for prop in new.definition.properties.values()
+            if not prop.sensitive
+            and prop.name not in ignored
+            and changes_value(self.before, old, self.after, new, prop.name)
+        ]
 
     def _stays(self, old: ManagedObject, new: ManagedObject, prop: PropertyDefinition) -> bool:
         """Whether a literal secret is there before and after the change, which does not give it."""
@@ -122,6 +189,29 @@ class ReentryRule:
             return is_same_value(prop, was, now)
         except ValueSyntaxError:
             return False
+
+
+def _travels_with(secret: PropertyDefinition, user: User) -> bool:
+    """Whether a secret of an object travels with the property, or the pair of it, by which the object uses another."""
+    rule = secret.re_entry
+    return rule is not None and any(
+        travel.property == user.property.name and (not travel.names or travel.includes(user.reference.name))
+        for travel in rule.travels
+    )
+
+
+def describe_dependent(target: ManagedObject, dependent: Dependent) -> Diagnostic:
+    """Return the problem that a test would use a stored secret with an object that changes."""
+    obj, prop = dependent
+    return Diagnostic(
+        "constraint-violated",
+        f"a change of {target.path} needs {prop.name} to be given again",
+        path=str(obj.path),
+        property=prop.name,
+        detail="the stored secret could be sent elsewhere, or with less protection",
+        remedy=("in the same change ", RemedyAction("set", prop.name, "…")),
+        severity="warning",
+    )
 
 
 def select_pairs(travel: Travel, prop: PropertyDefinition, texts: Texts) -> Texts:

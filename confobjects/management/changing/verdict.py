@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Collector, Diagnostic
-from confobjects.management.changing.reentry import Given, ReentryRule
+from confobjects.management.changing.reentry import Given, ReentryRule, describe_dependent
 from confobjects.objects.changes import RequiredAction, required_actions
 from confobjects.objects.heirs import Changed, Heir, PlaceBefore, changes_value, find_heirs
 from confobjects.objects.judging import Judge, Judgement, User
@@ -95,6 +95,9 @@ class Verdict:
         found = list(rule.find_reused(old, new))
         self.reused.extend((*found, *rule.find_reused_pairs(old, new)))
         self.problems.extend(found)
+        dependents = rule.find_dependents(old, new)
+        self.reused.extend(describe_dependent(new, one) for one in dependents)
+        self.problems.extend(rule.warn_of_dependents(old, new, dependents))
 
     @staticmethod
     def _problems_of(judge: Judge, judged: Judgement) -> tuple[Diagnostic, ...]:
