@@ -60,12 +60,13 @@ def find_cut(base: int, touches: Iterable[tuple[Entry, Touch]], read: Mapping[En
 
     ``base`` is the last change that was known before the first entry was read. ``touches`` are all changes of entries
     that were known after the last one was read, in the order of their numbers. ``read`` are the revisions of the entries
-    that were read, None for one that was not there. Entries that were not read are known as they were before all touches.
+    that were read, None for one that was not there. Entries that were not read are known as they were before all touches,
+    and so are those with a revision of before all touches and up to ``base``.
     """
     by_entry: defaultdict[Entry, list[Touch]] = defaultdict(list)
     for entry, touch in touches:
         by_entry[entry].append(touch)
-    shown = {entry: _find_last_shown(by_entry.get(entry, ()), revision) for entry, revision in read.items()}
+    shown = {entry: _find_last_shown(base, by_entry.get(entry, ()), revision) for entry, revision in read.items()}
     numbers = [number for number in shown.values() if number is not None]
     if len(numbers) < len(shown):
         return None
@@ -77,14 +78,16 @@ def find_cut(base: int, touches: Iterable[tuple[Entry, Touch]], read: Mapping[En
     return cut
 
 
-def _find_last_shown(touches: Sequence[Touch], revision: int | None) -> int | None:
+def _find_last_shown(base: int, touches: Sequence[Touch], revision: int | None) -> int | None:
     """Return the number of the last change that an entry shows, 0 for one before all; None if that is not sure."""
     if not touches:
         return 0
-    last = touches[-1]
+    first, last = touches[0], touches[-1]
     if revision is None:
         return last.number if last.kind == "delete" else None
     if revision == last.number and last.kind in {"create", "modify"}:
         return revision
+    if revision <= base and revision < first.number and first.kind in {"modify", "delete"}:
+        return 0
     is_known = any(one.number == revision and one.kind == "modify" for one in touches)
     return revision if is_known and not any(one.kind == "delete" for one in touches) else None

@@ -6,7 +6,7 @@ count for something else now: then everything has to be read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from itertools import compress, count, islice
 from operator import is_not
 from typing import TYPE_CHECKING, Final
@@ -51,11 +51,21 @@ def make_survey(
     """Return what was found beside some objects, which are all."""
     apart = any(obj.problems and obj.path != ManagedObjectPath(obj.path.elements) for obj in objects)
     has_alike = apart or site.storage.holds_alike or any(one.severity == "error" for one in strays.problems)
-    doubtful = {above for dn in strays.names for above in _list_above(dn.normal)}
+    doubtful = _list_doubtful(strays)
     if entries is not None and not has_alike:
         gaps = {parent for key in entries if (parent := key.partition(",")[2]) not in entries}
         doubtful.update(above for gap in gaps for above in _list_above(gap))
     return Survey(strays, frozenset(doubtful), has_alike, entries)
+
+
+def leave_out(survey: Survey, names: Container[DN]) -> Survey:
+    """Return a survey without entries at hand that knows nothing of some entries, because they are read again."""
+    strays = survey.strays.leave_out(names)
+    return survey.replace(strays=strays, doubtful=frozenset(_list_doubtful(strays)))
+
+
+def _list_doubtful(strays: Strays) -> set[str]:
+    return {above for dn in strays.names for above in _list_above(dn.normal)}
 
 
 def _list_above(normal: str) -> Iterable[str]:
@@ -109,9 +119,13 @@ def find_differences(
     known: Mapping[ManagedObjectPath, EvaluatedObject],
     survey: Survey,
     entries: Mapping[DN, Entry | None],
+    before: Changes,
 ) -> Changes | None:
-    """Return what becomes of known objects when some entries are as they are now; None if everything has to be read."""
-    finder = _DifferenceFinder(site, known, survey)
+    """Return what becomes of known objects when some entries are as they are now; None if everything has to be read.
+
+    ``before`` is what had become of them before that; it is part of the outcome, as far as it still holds.
+    """
+    finder = _DifferenceFinder(site, known, survey, before)
     for dn in sorted(entries, key=len):
         if not finder.take(dn, entries[dn]):
             return None
@@ -130,13 +144,15 @@ _HIDDEN: Final = frozenset(OWN_BRANCHES) - {_DEFINITIONS}
 class _DifferenceFinder:
     """Takes entries, parents first."""
 
-    def __init__(self, site: Site, known: Mapping[ManagedObjectPath, EvaluatedObject], survey: Survey) -> None:
+    def __init__(
+        self, site: Site, known: Mapping[ManagedObjectPath, EvaluatedObject], survey: Survey, before: Changes
+    ) -> None:
         self._site = site
         self._base = site.mapper.base
         self._known = known
         self._survey = survey
         self._locator = Locator(site.mapper, self._find)
-        self.changes: dict[ManagedObjectPath, ManagedObject | None] = {}
+        self.changes = dict(before)
 
     def _find(self, path: ManagedObjectPath) -> ManagedObject | None:
         if path in self.changes:

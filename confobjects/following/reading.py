@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from confobjects.definitions.model import HOLDER_KIND
@@ -13,7 +14,15 @@ from confobjects.effect import EvaluatedObject, Layers, StoredState, evaluate_ob
 from confobjects.effect.digest import change_digest
 from confobjects.errors import NoSuchObjectError, StorageError
 from confobjects.following.cuts import find_cut, list_touches, name_entries
-from confobjects.following.differences import Changes, Survey, compare_entries, find_differences, is_own, make_survey
+from confobjects.following.differences import (
+    Changes,
+    Survey,
+    compare_entries,
+    find_differences,
+    is_own,
+    leave_out,
+    make_survey,
+)
 from confobjects.following.unfinished import BeingWrittenError, is_abandoned, require_whole, take_back
 from confobjects.management.history.records import HistoryRecord, record_of
 from confobjects.management.judging import warn_of_unknown, warn_of_unusable
@@ -38,6 +47,8 @@ _DISTURBED: Final = 2
 """The number of attempts that others may spoil. In the next ones they are locked out, where they can be."""
 _MOST_READ: Final = 1000
 """Entries that are read one by one until all are compared again, where that costs little."""
+_MOST_ROUNDS: Final = 20
+"""How often the entries are read again that others have touched since they were read."""
 
 
 class Look(Record):
@@ -52,12 +63,13 @@ class _Found(Record):
     """What one attempt to read has found: objects that differ from the known ones, and what is beside all of them.
 
     ``revisions`` are those of the entries that were read, None for one that was not there. Where ``is_all``, these are
-    all that there are.
+    all that there are; otherwise the rest is as it was after the change ``number``.
     """
 
     changes: Changes
     survey: Survey
     warnings: tuple[Diagnostic, ...]
+    number: int
     revisions: Mapping[DN, int | None] = field(default_factory=dict)
     is_all: bool = False
 
@@ -151,10 +163,40 @@ class StoredReader:
         after, last = self._read_history(since), self._site.storage.moment()
         if last == moment and _newest_of(after) == _newest_of(noted):
             return self._take(found, after, since, moment)
-        if noted and after and _are_whole(moment, last):
-            cut = self._find_cut(noted, after, found)
+        return self._catch_up(found, noted or (), after or (), since, (moment, last))
+
+    def _catch_up(
+        self,
+        found: _Found,
+        noted: Sequence[NotedChange],
+        after: Sequence[NotedChange],
+        since: int | None,
+        moments: tuple[Moment, Moment],
+    ) -> Look | None:
+        """Return what was found as soon as it held after one change; None if that is not to be had.
+
+        What others have touched since it was read is read again. While everything is read, they touch a part of it; while
+        that part is read, a part of that, and so on. Only where writers work at the same time, an entry tells its change.
+        """
+        storage, (moment, last) = self._site.storage, moments
+        if storage.serialises_writers or moment.unfinished:
+            return None
+        for _ in range(_MOST_ROUNDS):
+            settled = _list_settled(noted)
+            if not settled or not after or last.epoch != moment.epoch:
+                return None
+            base = settled[-1].number
+            strange = _list_strange(found.revisions, base, last, after)
+            is_whole = not last.unfinished and len(_list_settled(after)) == len(after)
+            cut = self._find_cut(base, noted, after, found) if is_whole and not strange else None
             if cut is not None:
                 return self._take(found, [one for one in after if one.number <= cut], since, moment)
+            again = self._read_again(found, noted, after, strange)
+            if again is None:
+                return None
+            kept = [one for one in after if one.number < base]
+            found, noted, after = again, after, [*kept, *storage.history(base - 1)]
+            last = storage.moment()
         return None
 
     def _take(self, found: _Found, noted: Sequence[NotedChange] | None, since: int | None, moment: Moment) -> Look:
@@ -183,17 +225,17 @@ class StoredReader:
         except NoSuchObjectError:
             return None
 
-    def _find_cut(self, noted: Sequence[NotedChange], after: Sequence[NotedChange], found: _Found) -> int | None:
+    def _find_cut(
+        self, base: int, noted: Sequence[NotedChange], after: Sequence[NotedChange], found: _Found
+    ) -> int | None:
         """Return the number of a change after which the entries were as they were read, although others went on; or None.
 
-        ``noted`` was read before them, and ``after`` after them. Only where writers work at the same time, a change
-        leaves its number there.
+        ``noted`` was read before them, and ``after`` after them. ``base`` is the last change that was whole before them.
         """
-        base = noted[-1].number
-        is_same = [one for one in after if one.number <= base] == list(noted)
-        if self._site.storage.serialises_writers or not is_same:
+        is_same = [one for one in after if one.number <= base] == [one for one in noted if one.number <= base]
+        if not is_same or not {one.number for one in noted}.issubset(one.number for one in after):
             return None
-        new = (record_of(one) for one in after if one.number > (self._number or 0))
+        new = (record_of(one) for one in after if one.number > found.number)
         touches = list_touches(self._site.mapper, new)
         if touches is None:
             return None
@@ -215,17 +257,35 @@ class StoredReader:
         names = self._list_names(noted)
         if names is None:
             return None
-        wanted = [dn for dn in names if not is_own(mapper.base, dn)]
-        read = storage.read_all(wanted)
+        return self._read_named(survey, names, self._number or 0, {})
+
+    def _read_again(
+        self, found: _Found, noted: Sequence[NotedChange], after: Sequence[NotedChange], strange: Iterable[DN]
+    ) -> _Found | None:
+        """Read what was touched by the changes in which two looks at the history differ, and by those not whole yet.
+
+        None if these do not name it, or if everything has to be read. ``strange`` entries are read as well.
+        """
+        differing = {*noted, *after} - {*_list_settled(noted)}.intersection(_list_settled(after))
+        new = (record_of(one) for one in differing if one.number >= after[0].number)
+        touches, settled = list_touches(self._site.mapper, new), _list_settled(after)
+        if touches is None or not settled or found.survey.has_alike or self._site.storage.holds_alike:
+            return None
+        names = dict.fromkeys((*(dn for dn, _ in touches), *strange))
+        return self._read_named(leave_out(found.survey, names), names, settled[-1].number, found.changes)
+
+    def _read_named(self, survey: Survey, names: Iterable[DN], number: int, before: Changes) -> _Found | None:
+        """Read some entries beside what is known, and what has become of that before; the rest is as of a number."""
+        wanted = [dn for dn in names if not is_own(self._site.mapper.base, dn)]
+        read = self._site.storage.read_all(wanted)
         entries = {dn if entry is None else entry.dn: entry for dn, entry in zip(wanted, read, strict=True)}
         if survey.entries is not None:
             survey = survey.replace(read=survey.read.union(wanted))
-        found = self._find_differences(survey, entries)
+        found = self._find_differences(survey, entries, before)
         if found is None:
             return None
-        return found.replace(
-            revisions={dn: None if entry is None else revision_of(entry) for dn, entry in entries.items()}
-        )
+        revisions = {dn: None if entry is None else revision_of(entry) for dn, entry in entries.items()}
+        return found.replace(number=number, revisions=revisions)
 
     def _compare(self, survey: Survey) -> _Found | None:
         """Compare all entries, where they are at hand."""
@@ -233,7 +293,7 @@ class StoredReader:
         differing = None if entries is None else compare_entries(survey, entries)
         if differing is None:
             return None
-        return self._find_differences(survey.replace(entries=entries, read=frozenset()), differing)
+        return self._find_differences(survey.replace(entries=entries, read=frozenset()), differing, {})
 
     def _list_names(self, noted: Iterable[NotedChange] | None) -> Iterable[DN] | None:
         """Return the entries to be read: those that were heard of, and those of new changes, which may be heard later."""
@@ -247,11 +307,12 @@ class StoredReader:
             names.update(dict.fromkeys(found))
         return names
 
-    def _find_differences(self, survey: Survey, entries: Mapping[DN, Entry | None]) -> _Found | None:
-        changes = find_differences(self._site, self._known, survey, entries)
-        return (
-            None if changes is None else _Found(self._drop_equal(changes), survey, tuple(self._site.storage.warnings))
-        )
+    def _find_differences(self, survey: Survey, entries: Mapping[DN, Entry | None], before: Changes) -> _Found | None:
+        changes = find_differences(self._site, self._known, survey, entries, before)
+        if changes is None:
+            return None
+        warnings = tuple(self._site.storage.warnings)
+        return _Found(self._drop_equal(changes), survey, warnings, self._number or 0)
 
     def _drop_equal(self, changes: Changes) -> Changes:
         return {path: obj for path, obj in changes.items() if self._differs(path, obj)}
@@ -287,7 +348,8 @@ class StoredReader:
         changes.update((path, None) for path in self._known if path not in changes)
         survey = make_survey(self._site, strays, objects, entries)
         revisions = {self._site.mapper.dn_of(obj.path): obj.revision for obj in objects}
-        return _Found(self._drop_equal(changes), survey, tuple(storage.warnings), revisions, is_all=True)
+        warnings = tuple(storage.warnings)
+        return _Found(self._drop_equal(changes), survey, warnings, self._number or 0, revisions, is_all=True)
 
     # -- what was found ----------------------------------------------------------------------------------------------
 
@@ -342,6 +404,16 @@ def _newest_of(noted: Sequence[NotedChange] | None) -> int | None:
     return noted[-1].number if noted else 0
 
 
-def _are_whole(before: Moment, now: Moment) -> bool:
-    """Tell whether no change of several entries was in the making, and the history is the same."""
-    return before.epoch == now.epoch and not before.unfinished and not now.unfinished
+def _list_strange(
+    revisions: Mapping[DN, int | None], base: int, last: Moment, after: Iterable[NotedChange]
+) -> list[DN]:
+    """Return the entries that show a change after ``base`` which the history does not have: it was taken back."""
+    numbers = {one.number for one in after}
+    return [
+        dn for dn, number in revisions.items() if number and base < number <= (last.last or 0) and number not in numbers
+    ]
+
+
+def _list_settled(noted: Sequence[NotedChange]) -> list[NotedChange]:
+    """Return the changes before the first one that is being made."""
+    return list(takewhile(lambda one: one.state != "pending", noted))

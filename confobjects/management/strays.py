@@ -169,10 +169,27 @@ class StrayFinder:
 
 
 class Strays(Record):
-    """The strays of a storage: what is told of them, and their names."""
+    """The strays of a storage, each with what it is, in the order in which they are told."""
 
-    problems: tuple[Diagnostic, ...]
-    names: tuple[DN, ...]
+    found: tuple[tuple[DN, Diagnostic], ...]
+
+    @property
+    def names(self) -> tuple[DN, ...]:
+        """The names of all of them."""
+        return tuple(dn for dn, _ in self.found)
+
+    @property
+    def problems(self) -> tuple[Diagnostic, ...]:
+        """What is told of them: a problem for each, and one for those that are too many to list."""
+        shown = tuple(problem for _, problem in self.found[:_SHOWN])
+        if len(self.found) <= _SHOWN:
+            return shown
+        summary = f"{len(self.found) - _SHOWN} more entries are not part of the configuration"
+        return (*shown, Diagnostic("broken-data", summary, severity="warning"))
+
+    def leave_out(self, names: Container[DN]) -> Strays:
+        """Return the strays without those of some names."""
+        return Strays(tuple(one for one in self.found if one[0] not in names))
 
 
 def find_strays(site: Site, world: StorageWorld, objects: Iterable[ManagedObject] | None = None) -> list[Diagnostic]:
@@ -219,19 +236,16 @@ def _describe_double(first: DN) -> Diagnostic:
 
 
 def _tell_strays(finder: StrayFinder, entries: Iterable[Entry]) -> Strays:
-    """Return a warning for each stray, an error for one that has the name of an object or of a branch."""
+    """Return the strays among some entries: a warning for each, an error for one with the name of an object or a branch."""
     strays = sorted(finder.find(entries), key=lambda stray: _rank_stray(finder, stray[0]))
-    told = [
+    told = (
         problem.replace(
             summary=f'the entry "{entry.dn}" is not part of the configuration: {problem.summary}',
             severity="error" if str(entry.dn) in finder.doubles else "warning",
         )
-        for entry, problem in strays[:_SHOWN]
-    ]
-    if len(strays) > _SHOWN:
-        summary = f"{len(strays) - _SHOWN} more entries are not part of the configuration"
-        told.append(Diagnostic("broken-data", summary, severity="warning"))
-    return Strays(tuple(told), tuple(entry.dn for entry, _ in strays))
+        for entry, problem in strays
+    )
+    return Strays(tuple(zip((entry.dn for entry, _ in strays), told, strict=True)))
 
 
 def _rank_stray(finder: StrayFinder, entry: Entry) -> tuple[bool, list[str]]:
