@@ -14,7 +14,8 @@ Laws of this module:
    writer's name in the record first. If a writer does not know the outcome of a request, its intent is treated as if
    the writer had been killed.
 5. The number of a record is higher than all revisions that the commit finds. No two records have the same number,
-   because the server enforces that.
+   because the server enforces that. No number is left out: it could be taken after a higher one, and whoever follows the
+   history has gone past it by then. So writers that meet wait for a random time, and take the next number.
 
 On a server that may accept two replacements of one value, the module ``claims`` makes sure that only one is sent.
 """
@@ -66,7 +67,7 @@ class DirectoryMeans(Record):
 
     ``look_up`` returns an entry as the server has it now, ``read_each`` several of them by their normal names, ``find``
     the entries that a filter selects, ``find_from`` those right below one with a number that is not lower than another, None if one search does not do. ``make`` makes one change. ``take_back`` undoes some changes, the last one first, and returns what could not be undone.
-    ``has_been_made`` tells whether a change has been made.
+    ``has_been_made`` tells whether a change has been made. ``pause`` waits a random time, longer with each turn.
     """
 
     base: Callable[[], DN]
@@ -77,6 +78,7 @@ class DirectoryMeans(Record):
     make: Callable[[Change, Entry | None], None]
     take_back: Callable[[Sequence[PlannedChange]], list[Diagnostic]]
     has_been_made: Callable[[Change, Entry | None], bool]
+    pause: Callable[[int], None]
 
 
 class Journal:
@@ -186,11 +188,12 @@ class Journal:
     ) -> Intent | None:
         """Write a record with a number above ``least``, or return None if the history no longer exists."""
         for turn in range(_TRIES):
-            number = max(self._last, least) + 1 + _choose_gap(turn)
+            number = max(self._last, least) + 1
             intent = Intent(number, tuple(with_number(step, number) for step in plan), Lease(writer))
             try:
                 self._write(intent, record, state)
             except ObjectExistsError:
+                self._directory.pause(turn)
                 self._last = number
                 self._last = self._find_newest()
                 continue
@@ -506,12 +509,3 @@ class Journal:
                 self._directory.make(DeleteEntry(entry.dn), None)
         hint = [Modification("replace", names.NUMBER, [str(self._last)])]
         self._directory.make(ModifyEntry(self.branch, hint), None)
-
-
-def _choose_gap(turn: int) -> int:
-    """Return how many numbers to skip: none at first, then a random count whose limit grows with each conflict."""
-    if not turn:
-        return 0
-    from random import randrange
-
-    return randrange(2 ** min(turn, 5))  # noqa: S311 - it spreads writers, and is not secret

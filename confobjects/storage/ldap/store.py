@@ -83,6 +83,7 @@ class LdapStorage(DirectoryWriter):
             self._carry_out,
             self._undo,
             self._has_been_made,
+            self.pause,
         )
         self._journal = Journal(means, history)
         self._made_claims: Claims | None = None
