@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from confobjects.records import Record
 from confobjects.texts.visible import make_visible
 
 from ..command import make_command
@@ -226,27 +227,18 @@ def _purge(invocation: Invocation, ledger: Ledger, given: dict[str, Any]) -> int
         )
     from confobjects.service.operating import count_ended, purge_ended
 
+    from ..output.mails import count
+
     states, age = _as_states(given["state"]), parse_duration(given["older_than"], "--older-than")
     before = None if age is None else ledger.database.now() - age
     number = count_ended(ledger, states, before)
-    from ..output.mails import count
-
-    if not invocation.dry_run and number:
-        question = f"What is known of {count(number, 'mail')} is removed"
-        if not may_destroy(invocation, question, force=given["force"]):
-            invocation.note("nothing was removed")
-            return 0
-        number = purge_ended(ledger, states, before)
-    if invocation.form == "json":
-        from ..output.json import dumps
-
-        invocation.say(dumps({"removed": number, "dry_run": invocation.dry_run}))
-    elif invocation.form == "script":
-        invocation.say(str(number))
-    elif invocation.tells_people:
-        verb = "would be" if invocation.dry_run else "was" if number == 1 else "were"
-        invocation.say(f"{count(number, 'mail')} {verb} removed.")
-    return 0
+    change = _ChangeOfMany(
+        f"What is known of {count(number, 'mail')} is removed",
+        "nothing was removed",
+        "removed",
+        lambda some, verb: f"{count(some, 'mail')} {verb or ('was' if some == 1 else 'were')} removed.",
+    )
+    return _change_many(invocation, number, change, lambda: purge_ended(ledger, states, before), force=given["force"])
 
 
 # -- mark-unknown ------------------------------------------------------------------------------------------------------
@@ -255,25 +247,55 @@ def _purge(invocation: Invocation, ledger: Ledger, given: dict[str, Any]) -> int
 def _mark_unknown(invocation: Invocation, ledger: Ledger, given: dict[str, Any]) -> int:
     from confobjects.service.operating import count_open, mark_unknown
 
-    number = count_open(ledger)
     from ..output.mails import count
 
-    if not invocation.dry_run and number:
-        verb = "is" if number == 1 else "are"
-        question = f"{count(number, 'unfinished mail')} {verb} not sent automatically any more"
-        if not may_destroy(invocation, question, force=given["force"]):
-            invocation.note("nothing was changed")
+    number = count_open(ledger)
+    change = _ChangeOfMany(
+        f"{count(number, 'unfinished mail')} {_be(number)} not sent automatically any more",
+        "nothing was changed",
+        "marked",
+        lambda some, verb: (
+            f"{count(some, 'mail')} {verb or _be(some)} unknown now: mail-queue list --state unknown shows them."
+        ),
+    )
+    return _change_many(invocation, number, change, lambda: mark_unknown(ledger), force=given["force"])
+
+
+def _be(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+# -- many at once ------------------------------------------------------------------------------------------------------
+
+
+class _ChangeOfMany(Record):
+    """How a change of many mails is worded: what it does, what is said if it is not wanted, the name of the number in JSON,
+    and a sentence with the number; its verb is given where nothing was done.
+    """
+
+    effect: str
+    declined: str
+    name: str
+    tell: Callable[[int, str], str]
+
+
+def _change_many(
+    invocation: Invocation, number: int, words: _ChangeOfMany, change: Callable[[], int], *, force: bool
+) -> int:
+    """Change many mails in a way that cannot be undone, once somebody agrees, and say how many it were."""
+    if number and not invocation.dry_run:
+        if not may_destroy(invocation, words.effect, force=force):
+            invocation.note(words.declined)
             return 0
-        number = mark_unknown(ledger)
+        number = change()
     if invocation.form == "json":
         from ..output.json import dumps
 
-        invocation.say(dumps({"marked": number, "dry_run": invocation.dry_run}))
+        invocation.say(dumps({words.name: number, "dry_run": invocation.dry_run}))
     elif invocation.form == "script":
         invocation.say(str(number))
     elif invocation.tells_people:
-        verb = "would be" if invocation.dry_run else "is" if number == 1 else "are"
-        invocation.say(f"{count(number, 'mail')} {verb} unknown now: mail-queue list --state unknown shows them.")
+        invocation.say(words.tell(number, "would be" if invocation.dry_run else ""))
     return 0
 
 
