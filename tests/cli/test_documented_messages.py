@@ -15,10 +15,9 @@ import pytest
 
 from tests.cli.sessions import fresh, run
 from tests.docs_check import ROOT
-from tests.servers.certificates import Authority
 from tests.servers.fake_smtp import FakeSmtp, hang
 from tests.servers.postfix import PASSWORD, REALM, USER, Postfix
-from tests.servers.processes import free_port, open_directory
+from tests.servers.processes import free_port
 from tests.transport.cases import swallowing
 
 EXTERNAL = ["--type", "external-smtp", "--set", f"auth-username:{USER}@{REALM}"]
@@ -28,30 +27,11 @@ TRUST = ("--set", "trust-manager-provider:CA")
 FACTORY = "socket-factory-class:javax.net.ssl.SSLSocketFactory"
 
 
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    return Authority()
-
-
-@pytest.fixture(scope="module")
-def postfix(authority: Authority) -> Iterator[Postfix]:
-    with (
-        open_directory("postfix") as directory,
-        Postfix(directory / "root", authority.issue("localhost")) as running,
-    ):
-        yield running
-
-
 @pytest.fixture(autouse=True)
-def _place(tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Make a trust manager provider for the authority, which the machine itself does not trust, and an OAuth 2.0 provider."""
-    (tmp_path / "ca.pem").write_bytes(authority.pem)
-    (tmp_path / "runtime.pem").write_bytes(Authority("Runtime Authority").pem)
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "runtime.pem"))
-    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
-    monkeypatch.setenv("POSTFIX_PASSWORD", PASSWORD)
-    with fresh(tmp_path):
-        values = ["--set", "enabled:true", "--set", f"trust-store-file:{tmp_path / 'ca.pem'}"]
+def _place(distrustful_place: Path) -> Iterator[None]:
+    """Make a trust manager provider for the authority of the relay, and an OAuth 2.0 provider."""
+    with fresh(distrustful_place):
+        values = ["--set", "enabled:true", "--set", f"trust-store-file:{distrustful_place / 'ca.pem'}"]
         made = run("create-trust-manager-provider", "--provider-name", "CA", "--type", "file-based", *values)
         assert made.status == 0, made.err
         endpoint = f"token-endpoint:http://127.0.0.1:{free_port()}/"
@@ -139,12 +119,12 @@ CAUSES: Final = (
     ),
     Cause(
         "Authentication failed: Bad username / password",
-        lambda postfix: nullcontext(secured(postfix.ports["submission"], *WRONG)),
+        lambda relay: nullcontext(secured(relay.ports["submission"], *WRONG)),
         *("auth-rejected", "auth", "auth-password", "Check auth-username and auth-password."),
     ),
     Cause(
         "Authentication failed",
-        lambda postfix: nullcontext(secured(postfix.ports["submission"], *TOKENS)),
+        lambda relay: nullcontext(secured(relay.ports["submission"], *TOKENS)),
         *("token-unreachable", "token", "token-endpoint", "Check the endpoint"),
     ),
     Cause(
@@ -155,7 +135,7 @@ CAUSES: Final = (
     ),
     Cause(
         "Read timed out",
-        lambda postfix: nullcontext(secured(postfix.ports["smtps"], *PASSWORDS)),
+        lambda relay: nullcontext(secured(relay.ports["smtps"], *PASSWORDS)),
         *(
             "tls-port-without-tls",
             "banner",
@@ -170,12 +150,12 @@ CAUSES: Final = (
     ),
     Cause(
         "Could not convert socket to TLS",
-        lambda postfix: nullcontext(factory(postfix.ports["submission"], *PASSWORDS)),
+        lambda relay: nullcontext(factory(relay.ports["submission"], *PASSWORDS)),
         *("not-a-tls-port", "tls", "socket-factory-class", "reset socket-factory-class and socket-factory-port"),
     ),
     Cause(
         "Could not convert socket to TLS",
-        lambda postfix: nullcontext(secured(postfix.ports["submission"], *PASSWORDS, trust=())),
+        lambda relay: nullcontext(secured(relay.ports["submission"], *PASSWORDS, trust=())),
         *(
             "certificate-unknown-authority",
             "tls",
@@ -187,8 +167,8 @@ CAUSES: Final = (
 
 
 @pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: f"{cause.message} ({cause.code})")
-def test_the_cause_of_a_documented_message_and_what_to_do_are_told(cause: Cause, postfix: Postfix) -> None:
-    with cause.words(postfix) as words:
+def test_the_cause_of_a_documented_message_and_what_to_do_are_told(cause: Cause, relay: Postfix) -> None:
+    with cause.words(relay) as words:
         facts = refusal(*words, depth=cause.depth)
     assert (facts["code"], facts["stage"], facts["property"]) == (cause.code, cause.stage, cause.property)
     assert cause.remedy in facts["remedy"]

@@ -1,4 +1,4 @@
-"""A ``watch`` that runs as a process of its own, and what it tells. Nothing waits by the clock."""
+"""Commands that run as processes of their own, such as ``watch``, and what they tell. Nothing waits by the clock."""
 
 from __future__ import annotations
 
@@ -58,16 +58,13 @@ class Lines:
         return list(iter(self.next, _END))
 
 
-class Watcher:
-    """A running ``watch``; a context manager that ends it by its number."""
+class CommandProcess:
+    """A command that runs as a process of its own; a context manager that ends it by its number."""
 
-    def __init__(
-        self, url: str, *arguments: str, env: Mapping[str, str] | None = None, stdout: int = subprocess.PIPE
-    ) -> None:
+    def __init__(self, *words: str, env: Mapping[str, str] | None = None, stdout: int = subprocess.PIPE) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CONFOBJECTS_")}
-        words = [sys.executable, "-m", "confobjects.cli", "watch", "--url", url, *arguments]
         self.process = subprocess.Popen(
-            words,
+            [sys.executable, "-m", "confobjects.cli", *words],
             cwd=ROOT,
             env={**kept, **(env or {})},
             stdin=subprocess.DEVNULL,
@@ -89,17 +86,26 @@ class Watcher:
         self.out.close()
         self.err.close()
 
-    def document(self, event: str = "") -> dict[str, Any]:
-        """Return the next document, or the next one of an event."""
-        line = self.out.until(lambda text: not event or json.loads(text)["event"] == event)
-        found: dict[str, Any] = json.loads(line)
-        return found
-
     def end(self, number: int | None = None) -> int:
         """Send a signal, if any, and return the exit status."""
         if number is not None:
             self.process.send_signal(number)
         return self.process.wait(LONG)
+
+
+class Watcher(CommandProcess):
+    """A running ``watch``."""
+
+    def __init__(
+        self, url: str, *arguments: str, env: Mapping[str, str] | None = None, stdout: int = subprocess.PIPE
+    ) -> None:
+        super().__init__("watch", "--url", url, *arguments, env=env, stdout=stdout)
+
+    def document(self, event: str = "") -> dict[str, Any]:
+        """Return the next document, or the next one of an event."""
+        line = self.out.until(lambda text: not event or json.loads(text)["event"] == event)
+        found: dict[str, Any] = json.loads(line)
+        return found
 
 
 class Pipe:

@@ -247,9 +247,14 @@ def finish_later(url: str) -> None:
         Runner(ledger, current.read).run_once()
 
 
-def test_a_service_that_is_killed_before_a_mail_is_sent_leaves_it_to_the_next(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("stage", "state"), [("MAIL", State.DELIVERED), (".", State.UNKNOWN)], ids=["before", "sending"]
+)
+def test_what_a_killed_service_leaves_is_sent_by_the_next_unless_it_may_have_arrived(
+    stage: str, state: State, tmp_path: Path
+) -> None:
     slow = Slow()
-    with FakeSmtp({"MAIL": slow}) as fake:
+    with FakeSmtp({stage: slow}) as fake:
         url = make_place(tmp_path, fake.port, sender="own")
         made = accepted(url)
         with ServiceProcess(url, "--runners", "1").wait_for_start() as service:
@@ -257,21 +262,7 @@ def test_a_service_that_is_killed_before_a_mail_is_sent_leaves_it_to_the_next(tm
             assert service.end(signal.SIGKILL) == -signal.SIGKILL
         slow.may_answer.set()
         finish_later(url)
-        wait_for(url, made)
-        assert len(fake.messages) == 1
-
-
-def test_a_service_that_is_killed_while_a_mail_is_sent_leaves_it_unknown(tmp_path: Path) -> None:
-    slow = Slow()
-    with FakeSmtp({".": slow}) as fake:
-        url = make_place(tmp_path, fake.port, sender="own")
-        made = accepted(url)
-        with ServiceProcess(url, "--runners", "1").wait_for_start() as service:
-            assert slow.asked.wait(LONG)
-            assert service.end(signal.SIGKILL) == -signal.SIGKILL
-        slow.may_answer.set()
-        finish_later(url)
-        wait_for(url, made, State.UNKNOWN)
+        wait_for(url, made, state)
         assert len(fake.messages) == 1
 
 
