@@ -11,9 +11,7 @@ import pytest
 from confobjects.mail.presets import PRESETS
 from tests.cli.dialogue import Dialogue, dialogue
 from tests.cli.sessions import Outcome, fresh, run
-from tests.servers.certificates import Authority
 from tests.servers.postfix import PASSWORD, REALM, USER, Postfix
-from tests.servers.processes import open_directory
 
 LOGIN = f"{USER}@{REALM}"
 CHOICE = "Choice [b]: "
@@ -21,29 +19,10 @@ NAME = "(empty to go back): "
 DO_IT = "Do it? (yes / no) [yes]: "
 
 
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    return Authority()
-
-
-@pytest.fixture(scope="module")
-def postfix(authority: Authority) -> Iterator[Postfix]:
-    with (
-        open_directory("postfix") as directory,
-        Postfix(directory / "root", authority.issue("localhost")) as running,
-    ):
-        yield running
-
-
 @pytest.fixture(autouse=True)
-def _own_file(tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Start with no configuration, on a machine that trusts nobody who has issued a certificate here."""
-    (tmp_path / "ca.pem").write_bytes(authority.pem)
-    (tmp_path / "runtime.pem").write_bytes(Authority("Runtime Authority").pem)
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "runtime.pem"))
-    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
-    monkeypatch.setenv("POSTFIX_PASSWORD", PASSWORD)
-    with fresh(tmp_path):
+def _own_file(distrustful_place: Path) -> Iterator[None]:
+    """Start with no configuration."""
+    with fresh(distrustful_place):
         yield
 
 
@@ -68,8 +47,8 @@ def value(kind: str, name: str, prop: str) -> str:
     return run(*words).out.strip().partition("\t")[2]
 
 
-def smtps(postfix: Postfix, password: str = "--set-env=auth-password:POSTFIX_PASSWORD") -> list[str]:
-    address = f"localhost:{postfix.ports['smtps']}"
+def smtps(relay: Postfix, password: str = "--set-env=auth-password:POSTFIX_PASSWORD") -> list[str]:
+    address = f"localhost:{relay.ports['smtps']}"
     return ["--set", f"smtp-server:{address}", "--set", f"auth-username:{LOGIN}", password]
 
 
@@ -117,10 +96,10 @@ def test_every_preset_can_be_saved(name: str) -> None:
 # -- without a terminal ------------------------------------------------------------------------------------------------
 
 
-def test_the_options_say_everything(postfix: Postfix, tmp_path: Path) -> None:
+def test_the_options_say_everything(relay: Postfix, tmp_path: Path) -> None:
     trust(tmp_path)
     done = configure(
-        *smtps(postfix),
+        *smtps(relay),
         *("--set", "trust-manager-provider:CA", "--set", "from-name:The News", "--server-name", "post"),
         *("--for-mail-service", "--displayCommand"),
     )
@@ -143,22 +122,22 @@ def test_the_options_say_everything(postfix: Postfix, tmp_path: Path) -> None:
     assert sent.status == 0, sent.err
 
 
-def test_a_second_run_changes_nothing_and_a_third_what_is_new(postfix: Postfix, tmp_path: Path) -> None:
+def test_a_second_run_changes_nothing_and_a_third_what_is_new(relay: Postfix, tmp_path: Path) -> None:
     trust(tmp_path)
-    words = [*smtps(postfix), "--set", "trust-manager-provider:CA"]
+    words = [*smtps(relay), "--set", "trust-manager-provider:CA"]
     assert configure(*words).status == 0
     before = run("history", "--output", "json").out
     assert configure(*words).status == 0
     assert run("history", "--output", "json").out == before
-    stored = ["--set", f"smtp-server:localhost:{postfix.ports['smtps']}", "--set", "from-name:News"]
+    stored = ["--set", f"smtp-server:localhost:{relay.ports['smtps']}", "--set", "from-name:News"]
     assert configure(*stored).status == 0, "the login that is stored is used"
     assert value("mail-sender", "mail", "from-name") == "News"
 
 
 @pytest.mark.parametrize("form", ["table", "json"])
-def test_a_test_that_fails_saves_nothing(postfix: Postfix, tmp_path: Path, form: str) -> None:
+def test_a_test_that_fails_saves_nothing(relay: Postfix, tmp_path: Path, form: str) -> None:
     trust(tmp_path)
-    words = [*smtps(postfix, "--set=auth-password:&{p|wrong}"), "--set", "trust-manager-provider:CA"]
+    words = [*smtps(relay, "--set=auth-password:&{p|wrong}"), "--set", "trust-manager-provider:CA"]
     done = configure(*words, "--output", form)
     assert done.status == 46
     assert "Check auth-username and auth-password." in done.err
@@ -170,19 +149,19 @@ def test_a_test_that_fails_saves_nothing(postfix: Postfix, tmp_path: Path, form:
     assert configure(*words, "--no-test").status == 0
 
 
-def test_a_stored_password_goes_to_no_other_server(postfix: Postfix, tmp_path: Path) -> None:
+def test_a_stored_password_goes_to_no_other_server(relay: Postfix, tmp_path: Path) -> None:
     """Also where saving would only warn of that: the type of a server whose TLS does not follow from its port."""
     trust(tmp_path)
-    port = postfix.ports["submission"]
+    port = relay.ports["submission"]
     words = ["--set", f"auth-username:{LOGIN}", "--set", "use-start-tls:true", "--set", "trust-manager-provider:CA"]
     secret = "--set-env=auth-password:POSTFIX_PASSWORD"
     assert configure(*words, secret, "--set", f"smtp-server:localhost:{port}").status == 0
-    logins = postfix.log.count("connect from")
-    moved = configure(*words, "--set", f"smtp-server:localhost:{postfix.ports['plain']}")
+    logins = relay.log.count("connect from")
+    moved = configure(*words, "--set", f"smtp-server:localhost:{relay.ports['plain']}")
     assert moved.status == 11
     assert "needs auth-password to be given again" in moved.err
     assert value("mail-server", "mail", "smtp-server") == f"localhost:{port}"
-    assert postfix.log.count("connect from") == logins, "nobody was even connected to"
+    assert relay.log.count("connect from") == logins, "nobody was even connected to"
 
 
 @pytest.mark.parametrize(
@@ -223,10 +202,10 @@ def test_what_is_missing_is_named(arguments: list[str], words: list[str]) -> Non
     assert [word for word in words if word not in done.err] == []
 
 
-def test_the_remedy_for_starttls_on_an_unusual_port_works(postfix: Postfix, tmp_path: Path) -> None:
+def test_the_remedy_for_starttls_on_an_unusual_port_works(relay: Postfix, tmp_path: Path) -> None:
     """The type that is chosen uses TLS as is usual on a port, and has no setting for it: the remedy names the other type."""
     trust(tmp_path)
-    words = ["--set", f"smtp-server:localhost:{postfix.ports['submission']}", "--set", "trust-manager-provider:CA"]
+    words = ["--set", f"smtp-server:localhost:{relay.ports['submission']}", "--set", "trust-manager-provider:CA"]
     words += ["--set", f"auth-username:{LOGIN}", "--set-env", "auth-password:POSTFIX_PASSWORD"]
     refused = configure(*words)
     assert refused.status == 42
@@ -305,7 +284,7 @@ def answer_secret(person: Dialogue, text: str) -> None:
     person.answer("auth-password again: ", text)
 
 
-def test_a_whole_dialogue_from_a_wrong_guess_to_a_saved_sender(postfix: Postfix, tmp_path: Path) -> None:
+def test_a_whole_dialogue_from_a_wrong_guess_to_a_saved_sender(relay: Postfix, tmp_path: Path) -> None:
     """The port speaks STARTTLS, nobody trusts the certificate, and the password is mistyped: each remedy is the next answer."""
     with dialogue("configure-mail") as person:
         shown = person.answer("or empty to go back: ", "another")
@@ -313,20 +292,20 @@ def test_a_whole_dialogue_from_a_wrong_guess_to_a_saved_sender(postfix: Postfix,
         person.answer("Name of the Mail Server and its sender [mail]: ", "post")
         assert "access tokens of an OAuth 2.0 provider" in person.answer(CHOICE, "1")
         assert "the host name of the mail server" in person.answer(
-            "smtp-server (? for help, empty to go back): ", f"localhost:{postfix.ports['submission']}"
+            "smtp-server (? for help, empty to go back): ", f"localhost:{relay.ports['submission']}"
         )
         person.answer("auth-username (? for help, empty to go back): ", LOGIN)
         answer_secret(person, "mistyped")
         person.answer("The name that mail programs show for it (empty for none): ", "The News")
         person.answer("come from this sender? (yes / no) [no]: ", "yes")
         assert (
-            f'Mail Server "post" (custom-server): localhost:{postfix.ports["submission"]}, TLS from the'
+            f'Mail Server "post" (custom-server): localhost:{relay.ports["submission"]}, TLS from the'
             in person.until("What now?")
         )
         assert "1)  use STARTTLS on this port" in person.until(CHOICE)
         person.type("1\n")
         trouble = person.until("What now?")
-        assert f'Mail Server "post" (generic): localhost:{postfix.ports["submission"]}, STARTTLS' in trouble
+        assert f'Mail Server "post" (generic): localhost:{relay.ports["submission"]}, STARTTLS' in trouble
         assert "which is not trusted" in trouble
         assert "1)  choose whom to trust" in person.until(CHOICE)
         person.type("1\n")
@@ -359,8 +338,8 @@ def test_a_whole_dialogue_from_a_wrong_guess_to_a_saved_sender(postfix: Postfix,
     assert run("test-mail-server", "--sender-name", "post", "--no-domain").status == 0
 
 
-def test_a_preset_asks_only_for_what_is_missing(postfix: Postfix) -> None:
-    words = ["--preset", "sendgrid", "--set", f"smtp-server:localhost:{postfix.ports['smtps']}", "--server-name", "s"]
+def test_a_preset_asks_only_for_what_is_missing(relay: Postfix) -> None:
+    words = ["--preset", "sendgrid", "--set", f"smtp-server:localhost:{relay.ports['smtps']}", "--server-name", "s"]
     with dialogue("configure-mail", *words, "--set", "from-name:N", "--set", "auth-password:&{p|x}") as person:
         facts = person.until("from-address (? for help, empty to go back): ")
         assert "Twilio SendGrid" in facts
@@ -381,8 +360,8 @@ def test_a_preset_asks_only_for_what_is_missing(postfix: Postfix) -> None:
 
 
 @pytest.mark.parametrize("last", ["give up", "b", "q"])
-def test_giving_up_saves_nothing(postfix: Postfix, tmp_path: Path, last: str) -> None:
-    with dialogue("configure-mail", *smtps(postfix), "--server-name", "x", "--set", "from-name:N") as person:
+def test_giving_up_saves_nothing(relay: Postfix, tmp_path: Path, last: str) -> None:
+    with dialogue("configure-mail", *smtps(relay), "--server-name", "x", "--set", "from-name:N") as person:
         person.answer("come from this sender? (yes / no) [no]: ", "")
         person.answer(CHOICE, last)
         assert person.ends() == 42
@@ -390,10 +369,10 @@ def test_giving_up_saves_nothing(postfix: Postfix, tmp_path: Path, last: str) ->
     assert not (tmp_path / "config.ldif").exists()
 
 
-def test_an_object_that_is_there_is_changed_or_left_alone(postfix: Postfix, tmp_path: Path) -> None:
+def test_an_object_that_is_there_is_changed_or_left_alone(relay: Postfix, tmp_path: Path) -> None:
     trust(tmp_path)
-    assert configure(*smtps(postfix), "--set", "trust-manager-provider:CA").status == 0
-    words = [*smtps(postfix), "--set", "trust-manager-provider:CA"]
+    assert configure(*smtps(relay), "--set", "trust-manager-provider:CA").status == 0
+    words = [*smtps(relay), "--set", "trust-manager-provider:CA"]
     with dialogue("configure-mail", *words) as person:
         person.answer("Name of the Mail Server and its sender [mail]: ", "")
         assert 'There is a Mail Server "mail" already.' in person.answer(CHOICE, "1")
@@ -405,12 +384,12 @@ def test_an_object_that_is_there_is_changed_or_left_alone(postfix: Postfix, tmp_
     assert run("list-mail-servers", "-s").out.split() == ["mail"]
 
 
-def test_a_name_that_is_taken_by_another_type_can_be_changed(postfix: Postfix, tmp_path: Path) -> None:
+def test_a_name_that_is_taken_by_another_type_can_be_changed(relay: Postfix, tmp_path: Path) -> None:
     trust(tmp_path)
     assert (
         run("create-mail-server", "--server-name", "x", "--set", "enabled:true", "--set", "smtp-server:h").status == 0
     )
-    words = [*smtps(postfix), "--set", "trust-manager-provider:CA", "--set", "from-name:N", "--server-name", "x"]
+    words = [*smtps(relay), "--set", "trust-manager-provider:CA", "--set", "from-name:N", "--server-name", "x"]
     with dialogue("configure-mail", *words) as person:
         person.answer("come from this sender? (yes / no) [no]: ", "")
         assert 'there is a Mail Server "x" of the type generic already' in person.answer(CHOICE, "give another name")
@@ -422,13 +401,13 @@ def test_a_name_that_is_taken_by_another_type_can_be_changed(postfix: Postfix, t
 
 
 def test_tokens_in_place_of_a_password_need_a_provider_and_somebody_who_consents(
-    postfix: Postfix, tmp_path: Path
+    relay: Postfix, tmp_path: Path
 ) -> None:
     trust(tmp_path)
     values = ("enabled:true", "grant-type:authorization-code", "token-endpoint:http://127.0.0.1:1/", "client-id:c")
     words = [word for one in (*values, "authorization-endpoint:http://127.0.0.1:1/") for word in ("--set", one)]
     assert run("create-oauth2-provider", "--provider-name", "ms", *words).status == 0
-    address = f"smtp-server:localhost:{postfix.ports['smtps']}"
+    address = f"smtp-server:localhost:{relay.ports['smtps']}"
     more = ["--set", address, "--set", "trust-manager-provider:CA"]
     with dialogue("configure-mail", "--preset", "outlook", "--server-name", "o", *more) as person:
         assert "https://outlook.office.com/SMTP.Send" in person.answer(

@@ -1,4 +1,4 @@
-"""Directory servers, and a PostgreSQL, that a run of the tests shares: each starts when first asked for and ends with the run."""
+"""Servers that a run of the tests shares: each starts when first asked for and ends with the run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from tests.servers import ds389
 from tests.servers import slapd as openldap
 from tests.servers.certificates import Authority
 from tests.servers.ds389 import Ds389
+from tests.servers.postfix import PASSWORD, Postfix
 from tests.servers.postgresql import PostgreSQL
+from tests.servers.processes import open_directory
 from tests.servers.slapd import Slapd
 
 FAMILY = Path(__file__).resolve().parents[1] / "definitions" / "family"
@@ -44,6 +46,33 @@ def postgresql() -> Iterator[PostgreSQL]:
     """One PostgreSQL for the whole run."""
     with PostgreSQL() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def relay_authority() -> Authority:
+    """Who issued the certificate of the relay."""
+    return Authority("Relay Authority")
+
+
+@pytest.fixture(scope="session")
+def relay(relay_authority: Authority) -> Iterator[Postfix]:
+    """A Postfix that is reached as ``localhost``."""
+    with (
+        open_directory("postfix") as directory,
+        Postfix(directory / "root", relay_authority.issue("localhost")) as running,
+    ):
+        yield running
+
+
+@pytest.fixture
+def distrustful_place(tmp_path: Path, relay_authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory on a machine that trusts nobody who has issued a certificate here. ``ca.pem`` is the relay's authority."""
+    (tmp_path / "ca.pem").write_bytes(relay_authority.pem)
+    (tmp_path / "runtime.pem").write_bytes(Authority("Runtime Authority").pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "runtime.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    monkeypatch.setenv("POSTFIX_PASSWORD", PASSWORD)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")
