@@ -167,7 +167,9 @@ class StorageWorld:
     def _decode_entry(self, entry: Entry, relation: Relation, parent: ManagedObjectPath) -> ManagedObject:
         obj = self.mapper.decode(entry, relation, parent)
         first = self._objects.get(obj.path) if obj.path in self.entries else None
-        if first is not None and first.path.name != obj.path.name:
+        if first is not None:
+            if first.path.name == obj.path.name:
+                return first  # a change is planned on what was read first, whoever has written since
             obj = self._tell_apart(first, obj)
         self.entries[obj.path] = entry
         self._objects[obj.path] = obj

@@ -597,6 +597,18 @@ def test_somebody_else_in_between_is_noticed() -> None:
     assert ctx.get("store", "one").values["location"] == ("/var/one",)
 
 
+def test_a_view_reads_each_object_once() -> None:
+    """What is found first stays, also where it is listed after somebody has changed it."""
+    ctx = filled()
+    world = ctx.world()
+    path = ctx.registry.path_of("store", "one")
+    found, entry = world.find(path), world.entries[path]
+    with ctx.storage.writing():
+        ctx.storage.commit([ModifyEntry(entry.dn, [Modification("replace", "ds-cfg-revision", ["9"])])])
+    assert found in world.members(ctx.registry.relation("store"), path.parent)
+    assert (world.find(path), world.entries[path]) == (found, entry)
+
+
 # -- inherited defaults -----------------------------------------------------------------------------------------------
 
 
