@@ -584,6 +584,7 @@ def test_threads_send_while_a_hundred_changes_happen(
     store = tmp_path / "ca.pem"
     store.write_bytes(authority.pem)
     tls = server_context["good"]
+    gc.collect()  # what other tests have left would be closed in between
     threads_before, files_before = threading.active_count(), count_files()
     with FakeSmtp({"STARTTLS": starttls}, tls=tls) as a, FakeSmtp(tls=tls, implicit=True) as b:
         sides: list[dict[str, Any]] = [
