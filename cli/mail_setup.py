@@ -72,7 +72,7 @@ def _make_operation(
     relation = context.registry.relation(kind)
     found = context.registry.short_type_of(obj.definition, relation)
     if type_ is not None and found != type_:
-        summary = f'there is a {relation.friendly} "{obj.name}" of the type {found} already, and this needs one of the type {type_}'
+        summary = f'there is {relation.indefinite} "{obj.name}" of the type {found} already, and this needs one of the type {type_}'
         remedy = f"give another name with --server-name, or delete it first (delete-{kind})"
         raise UsageError(Diagnostic("usage", summary, path=str(obj.path), remedy=remedy))
     return Operation("modify", kind, obj.path.names, changes=changes)

@@ -113,7 +113,7 @@ class ObjectEditor:
         draft = self._make_draft(ManagedObject(path, definition, {}), relation, creating=True)
         edited = EditedObject(Operation("create", relation.name, names, short), draft)
         if draft.missing_properties():
-            self.terminal.say(f"\nMandatory values of a {definition.friendly}:")
+            self.terminal.say(f"\nMandatory values of {definition.indefinite}:")
         return self._ask_missing(edited)
 
     def _ask_missing(self, edited: EditedObject) -> EditedObject:
@@ -128,7 +128,7 @@ class ObjectEditor:
             there = {normal_name(obj.name) for obj in self.session.context.list(relation.name, parents)}
             types = {short: d for short, d in types.items() if normal_name(short) not in there}
             if not types:
-                self.terminal.say(f"There is a {relation.friendly} of every type already.")
+                self.terminal.say(f"There is {relation.indefinite} of every type already.")
                 raise BackRequest
         shorts = [short for short, d in types.items() if self.advanced or not d.advanced] or list(types)
         if len(types) == 1:
@@ -149,7 +149,7 @@ class ObjectEditor:
             if name == "?" and prop is not None:
                 self.terminal.say(describe_property(prop, self.registry, width=self.terminal.width))
             elif normal_name(name) in known:
-                self.terminal.say(f'There is a {relation.friendly} "{name}" already.')
+                self.terminal.say(f'There is {relation.indefinite} "{name}" already.')
             elif prop is None or self._accepts_name(prop, name):
                 return name
 

@@ -127,7 +127,7 @@ class MailGuide:
             path = self.session.registry.path_of(SERVER_KIND, self.plan.server)
             if self.session.context.world().find(path) is None:
                 return
-            question = f'There is a {relation.friendly} "{self.plan.server}" already.'
+            question = f'There is {relation.indefinite} "{self.plan.server}" already.'
             if self.session.choose_one(question, ["change it", "give another name"]) == 0:
                 return
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from confobjects.expressions.openers import has_opener
 from confobjects.records import Record
 from confobjects.syntaxes.base import BLANKS
+from confobjects.texts.articles import with_article
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -275,6 +276,11 @@ class Relation(Record):
     default_objects: tuple[DefaultObject, ...] = ()
 
     @property
+    def indefinite(self) -> str:
+        """The name for people of one of the objects, with its article: an OAuth 2.0 Provider."""
+        return with_article(self.friendly)
+
+    @property
     def named(self) -> bool:
         """Whether objects of the relation have names: instantiable by a free name, set by their type."""
         return self.kind in {"instantiable", "set"}
@@ -325,6 +331,11 @@ class ManagedObjectDefinition(Record):
     former_attributes: Mapping[str, PropertyDefinition]
     raw: Mapping[str, Any]
     verification: Verification | None = None
+
+    @property
+    def indefinite(self) -> str:
+        """The name for people of an object of this kind, with its article: an SMTP Alert Handler."""
+        return with_article(self.friendly)
 
     @property
     def constant_names(self) -> frozenset[str]:

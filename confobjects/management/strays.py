@@ -165,7 +165,7 @@ class StrayFinder:
         definition = registry.definition(kind.target)
         place = f"{kind.branch},{self._base}" if kind.branch else str(self._base)
         words = f"directly below {place}" if kind.named else f"at {place}"
-        return Diagnostic("broken-data", summary, remedy=f"correct its DN: a {definition.friendly} must be {words}")
+        return Diagnostic("broken-data", summary, remedy=f"correct its DN: {definition.indefinite} must be {words}")
 
 
 class Strays(Record):

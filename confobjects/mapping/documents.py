@@ -355,14 +355,14 @@ class _StateReader:
         self, states: Mapping[ManagedObjectPath, ObjectState], keys: Mapping[ManagedObjectPath, str]
     ) -> None:
         """Report each object below a parent whose type cannot have it."""
-        for path, state in states.items():
+        for path in states:
             parent = states.get(path.parent)
             if parent is None:
                 continue
             below = [relation.name for relation in self.registry.children(parent.definition.name)]
             if path.relation not in below:
-                friendly = parent.definition.friendly
-                words = f"a {friendly} has no {self.registry.relation(state.path.relation).friendly} below it"
+                below_it = self.registry.relation(path.relation).friendly
+                words = f"{parent.definition.indefinite} has no {below_it} below it"
                 self._add_doubt(("objects", keys[path]), words)
 
 

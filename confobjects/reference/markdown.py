@@ -19,6 +19,7 @@ from confobjects.errors import (
 from confobjects.reference import outputs
 from confobjects.reference.facts import describe_re_entry, describe_verification, facts
 from confobjects.syntaxes import REGISTRY
+from confobjects.texts.articles import choose_article
 
 _GENERATED = "<!-- generated from the definitions by `python -m tests.docs_check --write`; do not edit -->\n"
 
@@ -87,7 +88,7 @@ def _render_relatives(definition: ManagedObjectDefinition, registry: Registry) -
         commands = "" if relation.hidden else f" Commands: [{relation.name}](subcommands.md#{relation.name})."
         yield f"Objects of this kind are at the top of the configuration.{commands}"
     else:
-        yield f"Objects of this kind are below a {_link_to(registry, relation.parent)}."
+        yield f"Objects of this kind are below {_link_to_one(registry, relation.parent)}."
 
 
 def _render_dependencies(definition: ManagedObjectDefinition, registry: Registry) -> Iterator[str]:
@@ -104,9 +105,19 @@ def _render_dependencies(definition: ManagedObjectDefinition, registry: Registry
     ):
         if names:
             yield ""
-            yield f"A {definition.friendly} {words}:"
+            yield f"{_name_one(definition, relation)} {words}:"
             yield ""
             yield from (f"* {_link_to(registry, name)}" for name in names)
+
+
+def _name_one(definition: ManagedObjectDefinition, relation: Relation) -> str:
+    """Return an object of a kind as the first words of a sentence."""
+    name = definition.indefinite if relation.named else f"the {definition.friendly}"
+    return name[0].upper() + name[1:]
+
+
+def _link_to_one(registry: Registry, name: str) -> str:
+    return f"{choose_article(registry.definition(name).friendly)} {_link_to(registry, name)}"
 
 
 def _link_to(registry: Registry, name: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from confobjects.diagnostics import find_nearest
 from confobjects.syntaxes.base import UNLIMITED, Syntax, ValueSyntaxError, quote_text
 from confobjects.syntaxes.integers import MAX_LONG, is_unlimited
+from confobjects.texts.articles import with_article
 
 _DIGITS = 60  # decimal places that are read: 2^-40 needs 40 of them
 TEXT_LIMIT: Final = (
@@ -64,7 +65,7 @@ class Amount(Syntax):
             return ValueSyntaxError(f"{quote_text(text)} is not allowed here", self.expected)
         if self.allow_unlimited and text.strip() == "-1":
             remedy = 'did you mean "unlimited"?'
-        return ValueSyntaxError(f"{quote_text(text)} is not a {kind}", self.expected, remedy)
+        return ValueSyntaxError(f"{quote_text(text)} is not {with_article(kind)}", self.expected, remedy)
 
     def to_json(self, value: Any) -> int | str:
         return "unlimited" if value is UNLIMITED else int(value)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from confobjects.syntaxes.base import EXACT, Syntax, ValueSyntaxError, quote_text, require_line
+from confobjects.texts.articles import with_article
 
 
 class ClassName(Syntax):
@@ -79,7 +80,7 @@ class ClassName(Syntax):
 
     @property
     def expected(self) -> str:
-        of = f" that is a {' and a '.join(self.instance_of)}" if self.instance_of else ""
+        of = f" that is {' and '.join(map(with_article, self.instance_of))}" if self.instance_of else ""
         return f"a class such as package.module:Class{of}"
 
     def usage(self) -> str:

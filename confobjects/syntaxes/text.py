@@ -22,6 +22,7 @@ from confobjects.syntaxes.base import (
     require_line,
     require_text,
 )
+from confobjects.texts.articles import with_article
 from confobjects.texts.names import normal_name
 
 if TYPE_CHECKING:
@@ -312,7 +313,7 @@ class NameValueSyntax(Syntax):
         if not value.strip(BLANKS):
             relation = self.references[name]["relation"]
             raise ValueSyntaxError(
-                f"the value of {quote_text(name)} is empty, but it names a {relation}", self.expected
+                f"the value of {quote_text(name)} is empty, but it names {with_article(relation)}", self.expected
             )
         return require_line(value, self.expected, f"the value of {quote_text(name)}")
 

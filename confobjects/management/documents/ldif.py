@@ -115,10 +115,9 @@ class LdifDocument:
                 yield self._locate_at_attribute(self._found[str(obj.path)], problem, [name], fixed)
             elif name.lower().startswith(_OURS):
                 known = [prop.attribute for prop in obj.definition.by_attribute.values()]
-                friendly = obj.definition.friendly
                 problem = Diagnostic(
                     "unknown-name",
-                    f"{name} is not an attribute of a {friendly}",
+                    f"{name} is not an attribute of {obj.definition.indefinite}",
                     path=str(obj.path),
                     remedy=suggest_name(name, known) or "remove it, or correct its name",
                 )
