@@ -20,6 +20,8 @@ Verb = Literal[
     "setting",
     "create",
     "change",
+    "reset",
+    "reset-single",
     "list",
     "check",
     "choose-type",
@@ -88,6 +90,8 @@ PLAIN: Final[dict[Verb, str]] = {
     "setting": "{1} in {0}",
     "create": 'create the {0} "{2}" first',
     "change": "change it",
+    "reset": "reset it",
+    "reset-single": "reset it",
     "list": 'list("{1}")',
     "check": "the warnings of load() name all",
     "choose-type": "give one of these types: {}",
@@ -133,7 +137,8 @@ PLAIN: Final[dict[Verb, str]] = {
 """The words of each action for a caller in Python; an argument stands where its number does, in order without one.
 
 ``set``: property, value. ``assign`` and ``add`` are the same within a sentence, after "set" and "add". ``setting``: a property
-whose values are ``KEY=VALUE``, key. ``create``: kind, what its name is called, name. ``change``: kind. ``list``: plural, kind. ``choose-type``: the types.
+whose values are ``KEY=VALUE``, key. ``create``: kind, what its name is called, name. ``change``: kind. ``reset``: as
+``create``, then the property; ``reset-single``: a kind with one object, the property. ``list``: plural, kind. ``choose-type``: the types.
 ``test-mail``: as ``create``. ``undo``, ``undo-to`` and ``show-change``: the number of a change.
 """
 

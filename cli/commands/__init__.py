@@ -16,7 +16,7 @@ from confobjects.errors import UsageError
 from confobjects.records import Record
 
 from ..command import UnknownCommandError
-from ..words.names import verbs_of
+from ..words.names import option_of, verbs_of
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
@@ -115,11 +115,29 @@ def resolve(words: Words, registry: Registry | None = None) -> click.Command:
 def _describe_unknown(words: Words, registry: Registry) -> str:
     """Return what is wrong with a command that does not exist, without what may be a secret."""
     typed, separator, _ = words.command.replace("=", ":").partition(":")  # an assignment may hold a secret
-    near = suggest_name(typed, command_names(registry))
+    near = _find_typed(typed.lower(), registry) or suggest_name(typed, command_names(registry))
     is_named = bool(near) or (bool(separator) and typed.lower() in registry.property_names())
     if _may_be_secret(words, registry, is_named=is_named):
         return "there is no such command; the word is not shown, because it may be a part of a value"
     return f'there is no command "{typed}{separator and "…"}"; {near or "confobjects --help-all lists them"}'
+
+
+def _find_typed(command: str, registry: Registry) -> str:
+    """Return what to type for a command that names a type in place of its kind; empty if it names none."""
+    for relation in registry.relations().values():
+        for short, definition in registry.types_of(relation).items():
+            for verb, real in verbs_of(relation).items():
+                if command in _name_by_type(real, relation, {short, definition.name}):
+                    option = option_of(relation) if relation.kind == "set" else "--type"
+                    chosen = f" {option} {short}" if verb == "create" else ""
+                    return f"{short} is a type of {relation.friendly}: {real}{chosen}"
+    return ""
+
+
+def _name_by_type(command: str, relation: Relation, names: set[str]) -> set[str]:
+    """Return the names that a command would have if each type had commands of its own."""
+    of_plural = {command.replace(relation.plural, f"{name}s") for name in names}
+    return {command.replace(relation.name, name) for name in names} | of_plural
 
 
 def _may_be_secret(words: Words, registry: Registry, *, is_named: bool) -> bool:

@@ -32,12 +32,12 @@ _HELP = """Manage the definitions that the configuration holds: everybody who op
 
 \b
 definitions install FILE…  install definitions, or newer versions of them
-definitions list           show where the definitions come from, and which are used
+definitions list           show where they come from, and which are used
 definitions show NAME      print a definition
 definitions remove NAME…   remove definitions that have no objects
 definitions export DIR     write the definitions to files
-definitions check FILE…    judge definitions as install would, and write nothing
-definitions stubs DIR      write what tells a type checker the properties of all objects
+definitions check FILE…    judge definitions as install would; write nothing
+definitions stubs DIR      write stubs for type checkers: all properties
 
 A newer version is judged together with the objects that exist: what it breaks is listed, and nothing is written. The values of
 a renamed property follow it. --force lets a version give up a secret, a mandatory property or a constraint, or replace what

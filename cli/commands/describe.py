@@ -40,7 +40,7 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 def _run(invocation: Invocation, object_: str, property_: str | None) -> int:
     registry = invocation.registry
-    found = _find_described(registry, object_.lower())
+    found = _find_described(registry, _as_name(registry, object_))
     if len(found) > 1 and (property_ is not None or invocation.form == "json"):
         names = ", ".join(name for _, name in found)
         summary = f'several objects have a type "{object_}"'
@@ -66,6 +66,13 @@ def _run(invocation: Invocation, object_: str, property_: str | None) -> int:
     return 0
 
 
+def _as_name(registry: Registry, words: str) -> str:
+    """Return the name that is meant: a name may be typed with blanks and capitals, as people or a form write it."""
+    text = " ".join(words.lower().split())
+    known = {one.friendly.lower(): one.name for one in (*registry, *registry.relations().values())}
+    return known.get(text) or text.replace(" ", "-")
+
+
 def _find_described(registry: Registry, name: str) -> list[tuple[Relation, str]]:
     """Return what is meant: an object, or one of its types by its name, or those with a short name.
 
@@ -81,7 +88,30 @@ def _find_described(registry: Registry, name: str) -> list[tuple[Relation, str]]
         for relation in relations.values()
         if name in (types := registry.types_of(relation))
     ]
-    return found or [(registry.relation(name), "")]  # which raises
+    if found:
+        return found
+    try:
+        return [(registry.relation(name), "")]  # which raises
+    except UnknownNameError as error:
+        raise _advise_property(error, registry, name) from None
+
+
+_FEW = 3
+"""Objects that are named for a property which all of them have."""
+
+
+def _advise_property(error: UnknownNameError, registry: Registry, name: str) -> UnknownNameError:
+    """Return the error for an unknown object, with where it is a property of that name, if it is one."""
+    of = [definition.name for definition in registry if _declares(definition, name) and not definition.hidden]
+    if not of:
+        return error
+    kinds = of if len(of) <= _FEW else ["OBJECT"]
+    lines = " or ".join(f"describe {kind} {name}" for kind in kinds)
+    return UnknownNameError(error.diagnostics[0].replace(remedy=f"for the property of that name: {lines}"))
+
+
+def _declares(definition: ManagedObjectDefinition, name: str) -> bool:
+    return name in definition.properties and definition.properties[name].declared_by == definition.name
 
 
 def _describe_object(invocation: Invocation, relation: Relation, type_: str) -> None:

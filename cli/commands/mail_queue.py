@@ -28,11 +28,11 @@ _HELP = """Show the mails that the mail service has accepted, and what became of
 
 \b
 mail-queue list          show mails, the oldest first
-mail-queue show ID       show one: each recipient, what the last attempt found, when the next one is due
-mail-queue retry ID      send mails again, at once, to those who did not get them
+mail-queue show ID       show one: recipients, last attempt, next attempt
+mail-queue retry ID      send mails again at once to those who missed them
 mail-queue cancel ID     give up mails that wait
-mail-queue purge         remove what is known of mails that have come to their end
-mail-queue mark-unknown  mark unfinished mails as unknown, when a backup of the ledger was put back
+mail-queue purge         remove what is known of mails that have ended
+mail-queue mark-unknown  mark open mails unknown when a backup was put back
 
 A mail waits (queued), is with a runner (taken, sending), or has come to its end: delivered, failed, or unknown, if nobody knows
 whether the mail server has taken it. Such a mail is not sent again by itself: it might arrive twice.

@@ -24,7 +24,7 @@ _HELP = """Show how many mails of limited categories addresses have got, and whi
 
 \b
 mail-quota list            show every address that counts for something
-mail-quota show ADDRESS    show one: its mails in the window, and when there is room for the next one
+mail-quota show ADDRESS    show one: its mails, when there is room again
 mail-quota reset ADDRESS   let its quota begin again
 mail-quota lift ADDRESS    send to a suppressed address again
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _HELP = """Show how the mail service is, or start a stopped sender again.
 
 \b
-mail-service status       show the service, its ledger, its runners, and what is wrong
+mail-service status       show service, ledger and runners, and what is wrong
 mail-service resume NAME  let a stopped mail sender log in again
 
 The exit status of status is 0 if all is well, 28 if something is wrong: mail has no sender, no runner is alive, a sender is

@@ -35,6 +35,11 @@ def build(verb: str, relation: Relation, words: Words, registry: Registry) -> cl
 # -- the options of the verbs ------------------------------------------------------------------------------------
 
 
+def _name_one(relation: Relation) -> str:
+    """Return what a command is about, in words: a Mail Server, the Mail Service."""
+    return relation.indefinite if relation.named else f"the {relation.friendly}"
+
+
 def _repeated_option(spelling: str, metavar: str, help: str) -> click.Option:  # noqa: A002 - the word of click
     return click.Option([spelling], metavar=metavar, multiple=True, help=help)
 
@@ -81,7 +86,7 @@ def _build_create(relation: Relation, words: Words, registry: Registry) -> click
     typed = [] if relation.kind == "set" else [type_option]
     tolerant = click.Option(["--if-absent"], is_flag=True, help="Leave an existing object as it is.")
     parameters = [*name_options(relation, registry), *typed, *_value_options(), tolerant]
-    return make_command(words, registry, parameters, run, f"Create a {relation.friendly}.\n\n{relation.synopsis}")
+    return make_command(words, registry, parameters, run, f"Create {_name_one(relation)}.\n\n{relation.synopsis}")
 
 
 def _build_set(relation: Relation, words: Words, registry: Registry) -> click.Command:
@@ -102,7 +107,7 @@ def _build_set(relation: Relation, words: Words, registry: Registry) -> click.Co
         _repeated_option("--remove", "PROPERTY:VALUE", "Remove a value from a property."),
         _repeated_option("--reset", "PROPERTY", "Reset a property to its default."),
     ]
-    return make_command(words, registry, parameters, run, f"Change properties of a {relation.friendly}.")
+    return make_command(words, registry, parameters, run, f"Change properties of {_name_one(relation)}.")
 
 
 def _build_delete(relation: Relation, words: Words, registry: Registry) -> click.Command:
@@ -115,7 +120,7 @@ def _build_delete(relation: Relation, words: Words, registry: Registry) -> click
 
     force = click.Option(["-f", "--force"], is_flag=True, help="Do not fail if the object does not exist.")
     parameters = [*name_options(relation, registry), force]
-    return make_command(words, registry, parameters, run, f"Delete a {relation.friendly}, with everything below it.")
+    return make_command(words, registry, parameters, run, f"Delete {_name_one(relation)}, with everything below it.")
 
 
 def _quote_name(names: Sequence[str]) -> str:
@@ -151,7 +156,7 @@ def _build_get(relation: Relation, words: Words, registry: Registry) -> click.Co
         click.Option(["--origin"], is_flag=True, help="Show where each value comes from."),
         *_unit_options(),
     ]
-    return make_command(words, registry, parameters, run, f"Show the properties of a {relation.friendly}.")
+    return make_command(words, registry, parameters, run, f"Show the properties of {_name_one(relation)}.")
 
 
 def _find_standing(

@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 _HELP = """Manage the keys that secrets are sealed with. CONFOBJECTS_SEAL_KEY_FILE names their file, which is not part of the configuration.
 
 \b
-seal init    make the file of keys if there is none, and seal every secret that is stored in the clear
+seal init    make keys if there are none; seal secrets stored in the clear
 seal status  show the keys, and what each has sealed
-seal rotate  make a new key and seal every secret with it; old keys stay in the file
+seal rotate  make a new key and seal every secret with it; old keys stay
 
 Access tokens and the ledger of the mail service are sealed again, too. Both init and rotate remove old copies of secrets that are not
 sealed with the newest key: from the history, and archived versions of an LDIF file. Interrupted, they go on where they were when

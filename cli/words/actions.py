@@ -19,6 +19,8 @@ WORDS: Final[dict[Verb, str]] = {
     "setting": "{}:{}=…",
     "create": 'create it first (create-{0} --{1} "{2}" …)',
     "change": "change it with set-{}-prop",
+    "reset": "reset it: set-{0}-prop --{1} {2} --reset {3}",
+    "reset-single": "reset it: set-{}-prop --reset {}",
     "list": "list-{0}",
     "check": "run check, which names all",
     "choose-type": "--type with one of: {}",
@@ -64,7 +66,7 @@ WORDS: Final[dict[Verb, str]] = {
 """The words of each action; the arguments are those of :data:`confobjects.actions.PLAIN`."""
 
 
-_COPIED: Final = frozenset({"lift-suppression", "reset-quota", "resume-sender"})
+_COPIED: Final = frozenset({"reset", "lift-suppression", "reset-quota", "resume-sender"})
 """Actions with an argument from outside, such as an address, which people copy into a shell: it is quoted."""
 
 

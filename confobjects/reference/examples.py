@@ -47,7 +47,9 @@ def _candidates(prop: PropertyDefinition, registry: Registry) -> Iterator[str]:
     if prop.reference is not None:
         yield f"My {registry.relation(prop.reference.relation).friendly}"
         return
-    yield from prop.examples
+    if fitting := [text for text in prop.examples if _fits(prop, text)]:
+        yield from fitting
+        return  # whoever wrote the definition knows better than the syntax
     yield from prop.default.possible_texts()
     if choices := prop.syntax.choices():
         yield from (value for value, _ in choices)
@@ -57,6 +59,15 @@ def _candidates(prop: PropertyDefinition, registry: Registry) -> Iterator[str]:
     samples = REGISTRY[prop.syntax.name].samples_good
     yield from (sample[1] for sample in samples if len(sample) == 2)
     yield from (sample[1] for sample in samples)
+
+
+def _fits(prop: PropertyDefinition, text: str) -> bool:
+    """Tell whether an example of a property is one of a subtype too, which may have narrowed the syntax."""
+    try:
+        prop.syntax.parse(text)
+    except ValueSyntaxError:
+        return False
+    return True
 
 
 def example_object(definition: ManagedObjectDefinition, registry: Registry) -> dict[str, list[str]]:

@@ -90,9 +90,9 @@ def describe_allowed(prop: PropertyDefinition, registry: Registry) -> str:
     """Return the allowed values of a property in words."""
     if prop.reference is not None:
         return _describe_reference(prop.reference, registry)
-    choices = "; ".join(f"{value}: {meaning}" for value, meaning in prop.syntax.choices() if meaning)
+    choices = "; ".join(f"{value}: {meaning.rstrip('.')}" for value, meaning in prop.syntax.choices() if meaning)
     pairs = (_describe_reference(reference, registry) for reference in prop.pair_references)
-    return " ".join((choices or prop.syntax.describe(), *pairs))
+    return " ".join((f"{choices}." if choices else prop.syntax.describe(), *pairs))
 
 
 def _describe_reference(reference: Reference, registry: Registry) -> str:

@@ -30,6 +30,14 @@ SAID = {
         'create the queue "a b" first',
     ),
     RemedyAction("change", "queue"): ("change it with set-queue-prop", "change it"),
+    RemedyAction("reset", "queue", "queue-name", "a b", "store"): (
+        "reset it: set-queue-prop --queue-name 'a b' --reset store",
+        "reset it",
+    ),
+    RemedyAction("reset-single", "depot-settings", "store"): (
+        "reset it: set-depot-settings-prop --reset store",
+        "reset it",
+    ),
     RemedyAction("list", "queues", "queue"): ("list-queues", 'list("queue")'),
     RemedyAction("check"): ("run check, which names all", "the warnings of load() name all"),
     RemedyAction("choose-type", "disk, memory"): (
@@ -105,6 +113,7 @@ def test_every_action_has_a_row_in_both_tables_and_above() -> None:
 
 
 _OWN = {
+    "--reset",
     "--set",
     "--type",
     "--to",

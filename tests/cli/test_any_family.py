@@ -545,7 +545,7 @@ def test_a_deletion_that_is_tried_only_says_what_would_go() -> None:
             "delete-store --store-name one",
             14,
             '/store/one: the Store "one" cannot be deleted: /queue/jobs uses it (store)\n'
-            "  remedy: change or reset store of /queue/jobs first\n",
+            "  remedy: change store of /queue/jobs first, or delete /queue/jobs\n",
         ),
         (
             "delete-store --store-name nope",

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.sessions import fresh, run
+from confobjects.definitions_loading import load_registry
+from tests.cli.sessions import FAMILY, definitions_read_once, fresh, run
+from tests.definitions.documents import builtin
 from tests.docs_check import ROOT
 
 CANARY = "Kanarienvogel-7!x"
@@ -112,6 +114,10 @@ def test_a_secret_that_is_explained_is_not_repeated() -> None:
         (["-h", "-v", "list-mail-servers"], 2, "for help use --help"),
         (["list-mail-servers", "--url", "ldap://127.0.0.1:1", "-o", "mech=GSSAPI"], 2, 'the SASL mechanism "GSSAPI"'),
         (["list-mail-servers", "--url", "ldap://127.0.0.1:1", "-o", f"mech{CANARY}"], 2, "without a name and a value"),
+        (["list-custom-servers"], 2, "; custom-server is a type of Mail Server: list-mail-servers\n"),
+        (["set-external-smtp-prop"], 2, "; external-smtp is a type of Mail Server: set-mail-server-prop\n"),
+        (["describe", "Enabled"], 2, "remedy: for the property of that name: describe OBJECT enabled\n"),
+        (["describe", "Use  SSL"], 2, "remedy: for the property of that name: describe mail-server use-ssl\n"),
     ],
 )
 def test_what_is_meant_is_guessed(typed: list[str], status: int, told: str) -> None:
@@ -119,6 +125,44 @@ def test_what_is_meant_is_guessed(typed: list[str], status: int, told: str) -> N
     assert (done.status, done.out) == (status, "")
     assert told in done.err
     assert CANARY not in done.err
+
+
+def test_a_command_that_names_a_type_in_place_of_its_kind_is_told_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONFOBJECTS_DEFINITIONS", str(FAMILY))
+    registry = load_registry([str(FAMILY)])
+    relations = [one for one in registry.relations().values() if one.kind != "singleton" and not one.hidden]
+    tried = 0
+    with definitions_read_once():
+        for relation in relations:
+            for short, definition in registry.types_of(relation).items():
+                if definition.name == relation.name:
+                    continue
+                told = run(f"create-{definition.name}")
+                assert (told.status, told.out) == (2, "")
+                command, option, value = told.err.splitlines()[0].rpartition(": ")[2].split()
+                assert (command, value) == (f"create-{relation.name}", short)
+                assert f" {option} " in run(command, "--help").out
+                tried += 1
+    assert tried > 15
+
+
+def test_an_object_is_described_by_its_name_for_people() -> None:
+    for definition in builtin():
+        if definition.hidden:
+            continue
+        described = run("describe", definition.name)
+        assert (described.status, run("describe", definition.friendly.upper())) == (0, described), definition.name
+
+
+def test_a_property_that_is_named_as_a_form_names_it_is_found() -> None:
+    names = {prop.name for definition in builtin() for prop in definition.properties.values() if not prop.hidden}
+    assert len(names) > 50
+    for name in sorted(names - set(builtin().relations()) - {"generic"}):
+        told = run("describe", name.replace("-", " ").title())
+        assert told.status == 2, name
+        for line in told.err.splitlines()[1].partition(": for the property of that name: ")[2].split(" or "):
+            words = line.replace("OBJECT", "mail-server").split()
+            assert run(*words).status == 0, line
 
 
 def test_a_type_without_properties_of_its_own_is_no_mistake() -> None:

@@ -327,7 +327,7 @@ def test_an_undo_is_judged_as_any_change(ctx: ManagementContext) -> None:
     create(ctx, trust_manager_provider="t", use_start_tls=True)
     summary, remedy = refusal(ConfobjectsError, lambda: ctx.undo(1))
     assert "/mail-server/one uses it" in summary
-    assert remedy == "change or reset trust-manager-provider of /mail-server/one first"
+    assert remedy == "change trust-manager-provider of /mail-server/one first, or reset it"
 
 
 def put(ctx: ManagementContext, attribute: str, value: str) -> None:

@@ -177,7 +177,7 @@ def test_one_sender_is_active_and_another_one_counts_from_the_next_mail_on(url: 
 def test_the_active_sender_is_not_deleted_and_it_is_said_how_to_go_back(url: str) -> None:
     outcome = run("delete-mail-sender", "--url", url, "--sender-name", "own", "--no-prompt")
     assert outcome.status == 14
-    assert "change or reset sender of /mail-service first" in outcome.err
+    assert "first, or reset it: set-mail-service-prop --reset sender\n" in outcome.err
     change_service(url, default_sender="news", sender=None)
     assert run("delete-mail-sender", "--url", url, "--sender-name", "own", "--no-prompt").status == 0
     with open_ledger_at(url) as ledger:

@@ -458,7 +458,7 @@ class Transaction:
         if relation.kind != "singleton":
             obj = self._find_existing(kind, name)
             if type_ is not None and self._find_type(relation, type_) is not obj.definition:
-                summary = f"the type of a {relation.friendly} is chosen when it is created"
+                summary = f"the type of {relation.indefinite} is chosen when it is created"
                 self._problems.error("usage", summary, path=str(path), remedy="delete it, and create it with that type")
             return obj
         self._follow_parent(path)
@@ -474,7 +474,7 @@ class Transaction:
         relations = {relation.name for relation in self.registry.children(definition.name)}
         strange = [child for child in below if child.path.parent == obj.path and child.path.relation not in relations]
         for child in strange:
-            summary = f"{obj.path} cannot be a {definition.friendly} while {child.path} is below it"
+            summary = f"{obj.path} cannot be {definition.indefinite} while {child.path} is below it"
             self._problems.error(
                 "constraint-violated", summary, path=str(obj.path), remedy=f"delete {child.path} first"
             )
@@ -522,7 +522,7 @@ class Transaction:
             raise NoSuchObjectError(describe_absence(self.registry, self._world, path.parent))
         relation = self.registry.relation(path.relation)
         if relation not in self.registry.children(above.definition.name):
-            summary = f"{above.path} is a {above.definition.friendly}: it cannot have a {relation.friendly} below it"
+            summary = f"{above.path} is {above.definition.indefinite}: it cannot have {relation.indefinite} below it"
             raise error_for([Diagnostic("constraint-violated", summary, path=str(path))])
         return above.path.child(*path.elements[-1])
 
@@ -556,7 +556,7 @@ class Transaction:
             if usual := self.registry.usual_type(relation):
                 return types[usual]
             remedy = (RemedyAction("choose-type", ", ".join(types)),)
-            raise error_for([Diagnostic("usage", f"a {relation.friendly} needs a type", remedy=remedy)])
+            raise error_for([Diagnostic("usage", f"{relation.indefinite} needs a type", remedy=remedy)])
         found = types.get(type_.lower()) or next((d for d in types.values() if d.name == type_), None)
         if found is None:
             hint = suggest_name(type_, types) or f"one of: {', '.join(types)}"
@@ -865,7 +865,7 @@ def _is_same_property(one: PropertyDefinition, other: PropertyDefinition) -> boo
 def _describe_existing(relation: Relation, existing: ManagedObject) -> Diagnostic:
     return Diagnostic(
         "object-exists",
-        f'there is a {relation.friendly} "{existing.name}" already',
+        f'there is {relation.indefinite} "{existing.name}" already',
         path=str(existing.path),
         remedy=(RemedyAction("change", relation.name), ", or choose another name"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Collector, Diagnostic
 from confobjects.management.changing.reentry import Given, ReentryRule, describe_dependent
 from confobjects.objects.changes import RequiredAction, required_actions
@@ -14,6 +15,7 @@ from confobjects.objects.model import DeferredCheck, ManagedObject
 from confobjects.paths import ManagedObjectPath
 
 if TYPE_CHECKING:
+    from confobjects.actions import Remedy, Verb
     from confobjects.management.changing.outcomes import ObjectOutcome
 
 
@@ -171,8 +173,22 @@ class Verdict:
                 f'the {relation.friendly} "{path.name}" cannot be deleted: {user.object.path} uses it '
                 f"({user.as_words()})",
                 path=str(path),
-                remedy=f"change or {'remove' if user.reference.name else 'reset'} {user.as_words()} of {user.object.path} first",
+                remedy=self._advise_release(user),
             )
+
+    def _advise_release(self, user: User) -> Remedy:
+        """Return how an object lets go of another one: by another value, or by none where it may have none."""
+        path, words = user.object.path, f"{user.as_words()} of {user.object.path}"
+        if user.reference.name:
+            return f"change or remove {words} first"
+        if user.property.mandatory or user.property.required_when is not None:
+            return f"change {words} first, or delete {path}"
+        relation = self.registry.relation(path.relation)
+        if len(path.elements) > 1 or relation.kind == "set":
+            return f"change or reset {words} first"
+        named = (relation.name_option, path.name) if path.name is not None else ()
+        verb: Verb = "reset" if named else "reset-single"
+        return f"change {words} first, or ", RemedyAction(verb, relation.name, *named, user.property.name)
 
     @staticmethod
     def describe_possible_use(user: User, path: ManagedObjectPath) -> Diagnostic:
