@@ -181,7 +181,7 @@ def test_each_documented_message_has_a_cause() -> None:
 
 def test_the_guide_names_what_is_said_here() -> None:
     """The page for whoever comes from there has a row for each message, with the code or its beginning."""
-    page = (ROOT / "docs" / "guide" / "other-products.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "guide" / "coming-from-zuora.md").read_text(encoding="utf-8")
     rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("| ")}
     for cause in CAUSES:
         beginning = f"{cause.code.partition('-')[0]}-"
