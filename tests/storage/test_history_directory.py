@@ -272,6 +272,27 @@ def test_the_oldest_records_go(slapd: Slapd, reach: Opener) -> None:
         assert "the history has the changes 55 to 72" in str(caught.value)
 
 
+def test_who_has_not_looked_for_long_takes_no_number_that_was_removed_meanwhile(slapd: Slapd, reach: Opener) -> None:
+    few = opener(slapd, history=10)
+    with few() as ctx, few() as other:
+        ctx.modify("mail-server", "one", PropertyChanges(set={"auth-username": "new"}))
+        for number in range(70):
+            other.modify("mail-server", "two", PropertyChanges(set={"auth-username": f"user {number}"}))
+        assert other.history()[0].number > 3  # which is free
+        assert ctx.create("mail-server", "four", SERVER).number == other.history()[-1].number == 73
+
+
+def test_numbers_that_are_left_out_for_a_higher_revision_are_not_taken_later(slapd: Slapd, reach: Opener) -> None:
+    slapd.ldapmodify(
+        f"dn: cn=two,cn=Mail Servers,{BASE}\nchangetype: modify\nreplace: ds-cfg-revision\nds-cfg-revision: 50\n"
+    )
+    with reach() as ctx, reach() as other:
+        assert ctx.modify("mail-server", "one", PropertyChanges(set={"auth-username": "new"})).number == 2
+        assert other.modify("mail-server", "two", PropertyChanges(set={"auth-username": "new"})).number == 51
+        assert ctx.modify("mail-server", "one", PropertyChanges(set={"auth-username": "newer"})).number == 52
+        assert [record.number for record in ctx.history()] == [1, 2, 51, 52]
+
+
 # -- who may read it -------------------------------------------------------------------------------------------------
 
 

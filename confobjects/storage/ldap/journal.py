@@ -14,8 +14,11 @@ Laws of this module:
    writer's name in the record first. If a writer does not know the outcome of a request, its intent is treated as if
    the writer had been killed.
 5. The number of a record is higher than all revisions that the commit finds. No two records have the same number,
-   because the server enforces that. No number is left out: it could be taken after a higher one, and whoever follows the
-   history has gone past it by then. So writers that meet wait for a random time, and take the next number.
+   because the server enforces that. No record has a lower number than one that was written before it: whoever follows
+   the history has gone past that number. So writers that meet wait for a random time, and take the next one. And the
+   branch has a number that says which ones are closed, that number and all below it. It is raised before records are
+   removed, and before numbers are left out because an entry has a higher revision; whoever has written a record looks
+   at it before the first change.
 
 On a server that may accept two replacements of one value, the module ``claims`` makes sure that only one is sent.
 """
@@ -187,8 +190,10 @@ class Journal:
         self, plan: Sequence[PlannedChange], record: Note, least: int, state: str, writer: str
     ) -> Intent | None:
         """Write a record with a number above ``least``, or return None if the history no longer exists."""
+        if least > self._last:  # no record has that number
+            self._close_numbers(least)
         for turn in range(_TRIES):
-            number = max(self._last, least) + 1
+            number = self._last + 1
             intent = Intent(number, tuple(with_number(step, number) for step in plan), Lease(writer))
             try:
                 self._write(intent, record, state)
@@ -201,16 +206,45 @@ class Journal:
                 self._exists, self._asked = False, None
                 if not self.exists():
                     return None
+                self._last = max(self._last, least)
                 continue
             self._last = number
-            return intent
+            if not self._is_closed(intent):
+                return intent
+            self.mark_failed(intent, ())
         raise ChangedMeanwhileError("many others are changing the configuration: no number was free for this change")
 
     def find_recent_number(self) -> int:
         """Return a number that was the newest when old records were last removed, or later."""
-        branch = self._directory.look_up(self.branch, (names.NUMBER,))
-        self._last = max(self._last, revision_of(branch, names.NUMBER))
+        self._last = max(self._last, self._find_closed())
         return self._last
+
+    def _is_closed(self, intent: Intent) -> bool:
+        """Tell whether a record was written whose number may not be taken any more."""
+        try:
+            closed = self._find_closed()
+        except CannotConnectError as error:
+            raise self.leave_unfinished(intent, error) from error
+        self._last = max(self._last, closed)
+        return closed >= intent.number
+
+    def _find_closed(self) -> int:
+        """Return the last number that may not be taken any more, whether it was or not."""
+        return revision_of(self._directory.look_up(self.branch, (names.NUMBER,)), names.NUMBER)
+
+    def _close_numbers(self, last: int) -> int:
+        """Let no number up to the last one be taken any more, and return up to which that was so before.
+
+        Raises :class:`~confobjects.errors.ChangedMeanwhileError` if another writer has just closed others.
+        """
+        branch = self._directory.look_up(self.branch, (names.NUMBER,))
+        closed = revision_of(branch, names.NUMBER)
+        if branch is not None and closed < last:
+            old, new = branch.get(names.NUMBER), (str(last),)
+            steps = [Modification("delete", names.NUMBER, old)] if old else []
+            self._directory.make(ModifyEntry(self.branch, [*steps, Modification("add", names.NUMBER, new)]), None)
+        self._last = max(self._last, closed, last)
+        return closed
 
     def _write(self, intent: Intent, record: Note, state: str) -> None:
         number = str(intent.number)
@@ -367,6 +401,8 @@ class Journal:
         The caller then plans the change again.
         """
         entry = self._directory.look_up(self._dn_of(revision), (names.STATE, names.WRITER))
+        if entry is not None:
+            self._last = max(self._last, revision)
         if entry is None or text_of(entry, names.STATE) != "intent":
             self._settled.add(revision)
             return
@@ -496,8 +532,9 @@ class Journal:
     def _prune(self) -> None:
         """Remove claims and records without effect, except the newest, which are still needed; then the oldest."""
         wanted = (names.NUMBER, names.STATE)
-        settled = revision_of(self._directory.look_up(self.branch, (names.NUMBER,)), names.NUMBER) - _CLAIMS_KEPT
-        found = self._directory.find(self.branch, "one", f"(objectClass={names.RECORD_CLASS})", wanted)
+        settled = self._close_numbers(self._last) - _CLAIMS_KEPT
+        everything = self._directory.find(self.branch, "one", f"(objectClass={names.RECORD_CLASS})", wanted)
+        found = [entry for entry in everything if revision_of(entry, names.NUMBER) <= self._last]
         found.sort(key=lambda entry: revision_of(entry, names.NUMBER))
         claims = [entry for entry in found if text_of(entry, names.STATE) == CLAIM]
         found = [entry for entry in found if text_of(entry, names.STATE) != CLAIM]
@@ -507,5 +544,3 @@ class Journal:
         for entry in (*void, *(rest[: -self._keep] if self._keep else rest)):
             with suppress(NoSuchObjectError):
                 self._directory.make(DeleteEntry(entry.dn), None)
-        hint = [Modification("replace", names.NUMBER, [str(self._last)])]
-        self._directory.make(ModifyEntry(self.branch, hint), None)
