@@ -12,6 +12,7 @@ from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.errors import UsageError
 from confobjects.mail.presets import PRESETS, security_of
 from confobjects.mail.setup import ADDRESS, PROVIDER, SENDER_KIND, SERVER_KIND, MailSetup
+from confobjects.mail.token_hosts import HOSTS
 
 from ..command import make_command
 from ..invocation import Invocation
@@ -220,6 +221,7 @@ def _describe_preset(preset: MailPreset) -> Iterator[str]:
         ("grants of OAuth 2.0", ", ".join(preset.grants)),
         ("scope", preset.scope),
         ("token endpoint", preset.endpoint),
+        (HOSTS, preset.host if preset.grants else ""),
         ("SPF", f"include:{preset.include}" if preset.include else ""),
         ("limits", preset.limits),
         ("note", preset.note),

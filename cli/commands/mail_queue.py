@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from confobjects.errors import LedgerError
 from confobjects.records import Record
 from confobjects.texts.visible import make_visible
 
@@ -16,8 +17,9 @@ from ..mail_ledgers import load_service, may_destroy, open_ledger, parse_duratio
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
+    from confobjects.diagnostics import Diagnostic
     from confobjects.service.ledger import Entry, Ledger
-    from confobjects.service.rules.states import Part, State
+    from confobjects.service.rules.states import State
 
     from ..words.splitting import Words
 
@@ -152,7 +154,8 @@ def _as_states(names: Sequence[str]) -> tuple[State, ...]:
 
 
 def _retry(invocation: Invocation, ledger: Ledger, given: dict[str, Any]) -> int:
-    from confobjects.service.rules.states import State, can_be_retried
+    from confobjects.service.ledger import judge_retry
+    from confobjects.service.rules.states import State
 
     if given["all_failed"]:
         from confobjects.service.operating import Wanted, find_mails
@@ -161,12 +164,15 @@ def _retry(invocation: Invocation, ledger: Ledger, given: dict[str, Any]) -> int
     else:
         chosen = iter([ledger.find(one) for one in given["mails"]])
 
-    def retry(entry: Entry) -> int:
-        if any(part.state is State.UNKNOWN for part in entry.parts):
+    def change(entry: Entry) -> int:
+        parts = judge_retry(entry)
+        if any(part.state is State.UNKNOWN for part in parts):
             invocation.note(f"warning: mail {entry.id} may have arrived; it may arrive twice")
-        return ledger.retry(entry.id)
+        if parts:
+            invocation.warn(one.replace(severity="warning") for one in entry.problems)
+        return len(parts) if invocation.dry_run or not parts else ledger.retry(entry.id)
 
-    return _change(invocation, "retry", chosen, retry, can_be_retried)
+    return _change(invocation, "retry", chosen, change)
 
 
 def _cancel(invocation: Invocation, ledger: Ledger, given: dict[str, Any]) -> int:
@@ -174,9 +180,12 @@ def _cancel(invocation: Invocation, ledger: Ledger, given: dict[str, Any]) -> in
 
     now = ledger.database.now()
     chosen = iter([ledger.find(one) for one in given["mails"]])
-    return _change(
-        invocation, "cancel", chosen, lambda entry: ledger.cancel(entry.id), lambda part: can_be_cancelled(part, now)
-    )
+
+    def change(entry: Entry) -> int:
+        parts = sum(can_be_cancelled(part, now) for part in entry.parts)
+        return parts if invocation.dry_run or not parts else ledger.cancel(entry.id)
+
+    return _change(invocation, "cancel", chosen, change)
 
 
 _SENTENCES = {
@@ -187,22 +196,27 @@ _SENTENCES = {
 }
 
 
-def _change(
-    invocation: Invocation,
-    action: str,
-    chosen: Iterator[Entry],
-    change: Callable[[Entry], int],
-    is_allowed: Callable[[Part], bool],
-) -> int:
-    """Change mails, and tell of each; without any, tell that."""
+def _change(invocation: Invocation, action: str, chosen: Iterator[Entry], change: Callable[[Entry], int]) -> int:
+    """Change mails, and tell of each; without any, tell that. What goes wrong with one is told after the others."""
     done: list[tuple[str, int]] = []
+    problems: list[Diagnostic] = []
     for entry in chosen:
-        allowed = sum(is_allowed(part) for part in entry.parts)
-        parts = allowed if invocation.dry_run or not allowed else change(entry)
+        try:
+            parts = change(entry)
+        except LedgerError as error:
+            problems += error.diagnostics
+            continue
         done.append((entry.id, parts))
         if invocation.tells_people:
             words = _SENTENCES[action, bool(parts)].format(make_visible(entry.id))
             invocation.say(words if not invocation.dry_run else f"{words} (--dry-run: nothing was done)")
+    _tell_changed(invocation, action, done, is_all=not problems)
+    if problems:
+        raise LedgerError(dict.fromkeys(problems))
+    return 0
+
+
+def _tell_changed(invocation: Invocation, action: str, done: Sequence[tuple[str, int]], *, is_all: bool) -> None:
     if invocation.form == "json":
         from ..output.json import dumps
 
@@ -212,9 +226,8 @@ def _change(
         from ..output.script import format_lines
 
         invocation.say(format_lines((one, str(parts)) for one, parts in done))
-    elif not done and invocation.tells_people:
+    elif is_all and not done and invocation.tells_people:
         invocation.say("No mails.")
-    return 0
 
 
 # -- purge -------------------------------------------------------------------------------------------------------------

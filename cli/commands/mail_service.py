@@ -34,7 +34,7 @@ mail-service resume NAME  let a stopped mail sender log in again
 
 The exit status of status is 0 if all is well, 28 if something is wrong: mail has no sender, no runner is alive, a sender is
 stopped because its login was refused three times in a row, or a mail has waited for longer than --stuck-after. It is 25 if the
-ledger cannot be used.
+ledger cannot be used: it is tried whether it can be written, unless --dry-run is given.
 
 With --format prometheus it prints metrics in the text format of Prometheus.
 
@@ -98,7 +98,7 @@ def _resume(invocation: Invocation, service: EffectiveObject, name: str) -> int:
 
 def _find_status(invocation: Invocation, service: EffectiveObject, stuck_after: int | None) -> Status:
     from confobjects.service.opening import has_ledger, read_settings
-    from confobjects.service.operating import read_overview
+    from confobjects.service.operating import read_overview, try_writing
     from confobjects.service.rules.health import STUCK_AFTER
     from confobjects.service.status import make_status
 
@@ -106,6 +106,8 @@ def _find_status(invocation: Invocation, service: EffectiveObject, stuck_after: 
     if not has_ledger(service, os.environ):
         return make_status(_make_empty(service), settings, {}, limit)
     with open_ledger(service) as ledger:
+        if not invocation.dry_run:
+            try_writing(ledger)
         overview = read_overview(ledger)
         return make_status(overview, settings, _find_fingerprints(invocation, ledger, overview), limit)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from confobjects.errors import ConfobjectsError
@@ -58,11 +58,16 @@ class EditedObject(Record):
         return [*found, self.operation.replace(changes=self.draft.changes())]
 
 
-class ObjectEditor:
-    """The dialogues around one object."""
+BeginWith = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""The values that new objects of a kind begin with, by kind and property."""
 
-    def __init__(self, session: InteractiveSession) -> None:
+
+class ObjectEditor:
+    """The dialogues around one object. ``begin_with`` are the values that new objects begin with."""
+
+    def __init__(self, session: InteractiveSession, begin_with: BeginWith | None = None) -> None:
         self.session = session
+        self.begin_with = {} if begin_with is None else begin_with
         self.terminal = session.terminal
         self.registry = session.registry
         self.advanced = session.advanced
@@ -111,6 +116,7 @@ class ObjectEditor:
             names = (*parents, self._ask_name(relation, parents))
         path = self.registry.path_of(relation.name, names)
         draft = self._make_draft(ManagedObject(path, definition, {}), relation, creating=True)
+        draft = draft.replace(values=dict(self.begin_with.get(relation.name, {})))
         edited = EditedObject(Operation("create", relation.name, names, short), draft)
         if draft.missing_properties():
             self.terminal.say(f"\nMandatory values of {definition.indefinite}:")

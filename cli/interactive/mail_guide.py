@@ -9,6 +9,7 @@ from confobjects.errors import ConfobjectsError
 from confobjects.mail.presets import PRESETS
 from confobjects.mail.saving import SERVICE_KIND
 from confobjects.mail.setup import ADDRESS, FROM_NAME, PASSWORD, SENDER_KIND, SERVER_KIND, SetupRemedy
+from confobjects.mail.token_hosts import HOSTS
 from confobjects.objects.changes import to_canonical
 from confobjects.syntaxes import ValueSyntaxError
 
@@ -150,6 +151,7 @@ class MailGuide:
                 ("grants", ", ".join(preset.grants)),
                 ("scope", preset.scope),
                 ("token endpoint", preset.endpoint),
+                (HOSTS, preset.host),
             )
             for name, text in facts:
                 self.terminal.say(f"  {name}: {text}")
@@ -176,7 +178,9 @@ class MailGuide:
         question = self.plan.setup.question(name)
         prop = self._find_property(question.kind, name)
         self.terminal.say(f"\n{name}: {question.about}")
-        prompt = ValuePrompt(self.session, ObjectEditor(self.session).make_aside, self.asides)
+        prompt = ValuePrompt(
+            self.session, ObjectEditor(self.session, self.plan.setup.begin_with()).make_aside, self.asides
+        )
         while True:
             answer = prompt.ask_value(prop)
             try:

@@ -11,7 +11,7 @@ from confobjects.service.rules.states import HELD, Part, Recipient, State
 from confobjects.service.rules.wording import format_moment, word_outcome
 from confobjects.texts.visible import make_visible
 
-from ..words.actions import word
+from ..words.actions import as_json, render, word
 from .followers import format_duration
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _LONGEST: Final = 500
 """Characters of a foreign text in one line, at most."""
 _MOST: Final = 3
 """Recipients that the list names for a mail."""
+_UNREAD: Final = "(cannot be read)"
 
 PLAIN_STATES: Final = {
     State.QUEUED: "waits",
@@ -87,6 +88,7 @@ def mail_as_json(entry: Entry) -> dict[str, Any]:
         "size": entry.size,
         "accepted": as_time(entry.accepted),
         "recipients": [_recipient_as_json(part, one) for part, one in _pairs(entry)],
+        "problems": list(map(as_json, entry.problems)),
     }
 
 
@@ -134,13 +136,21 @@ def format_mails(entries: Sequence[Entry], now: int) -> str:
 
 def _row(entry: Entry, now: int) -> Sequence[str]:
     pairs = list(_pairs(entry))
-    addresses = [show_foreign(one.address) for _, one in pairs[:_MOST]]
+    addresses = [_show_address(one) for _, one in pairs[:_MOST]]
     more = len(pairs) - _MOST
-    to = ", ".join([*addresses, *([f"{more} more"] if more > 0 else [])]) or "(cannot be read)"
+    to = ", ".join([*addresses, *([f"{more} more"] if more > 0 else [])])
     due = min((_due(part, one) for part, one in pairs if _due(part, one)), default=0)
     codes = dict.fromkeys(one.code for _, one in pairs if one.code)
-    age = format_seconds(max(0, now - entry.accepted) // 1000)
+    age = _describe_age(entry, now)
     return entry.id, entry.state.value, age, _describe_due(due, now), to, show_foreign(", ".join(codes)) or "-"
+
+
+def _describe_age(entry: Entry, now: int) -> str:
+    return format_seconds(max(0, now - entry.accepted) // 1000) if entry.accepted else "-"
+
+
+def _show_address(one: Recipient) -> str:
+    return show_foreign(one.address) or _UNREAD
 
 
 def _describe_due(due: int, now: int) -> str:
@@ -152,8 +162,9 @@ def _describe_due(due: int, now: int) -> str:
 def describe_mail(entry: Entry, now: int) -> Iterator[str]:
     """Yield lines on a mail: what it is, and what became of each recipient."""
     yield f"Mail {entry.id}: {PLAIN_STATES[entry.state]}"
-    yield f"  accepted  {format_time(entry.accepted)}, {format_seconds(max(0, now - entry.accepted) // 1000)} ago"
-    yield f"  from      {show_foreign(entry.from_) or '<>'}, by the sender {show_foreign(entry.sender)}"
+    yield f"  accepted  {format_time(entry.accepted)}, {_describe_age(entry, now)} ago"
+    from_ = _UNREAD if len(entry.unread) == len(entry.parts) else show_foreign(entry.from_) or "<>"
+    yield f"  from      {from_}, by the sender {show_foreign(entry.sender) or '-'}"
     yield f"  category  {show_foreign(entry.category) or '-'}"
     yield f"  size      {entry.size} bytes"
     for part in entry.parts:
@@ -161,6 +172,8 @@ def describe_mail(entry: Entry, now: int) -> Iterator[str]:
             yield f"  runner    {show_foreign(part.runner)}, which has it until {format_time(part.lease)} at least"
     for part, one in _pairs(entry):
         yield from _describe_recipient(part, one, now)
+    for problem in entry.problems:
+        yield render(problem)
 
 
 def _describe_recipient(part: Part, one: Recipient, now: int) -> Iterator[str]:
@@ -168,7 +181,7 @@ def _describe_recipient(part: Part, one: Recipient, now: int) -> Iterator[str]:
     due = _due(part, one)
     when = f", next attempt {_describe_due(due, now)} ({format_time(due)})" if due else ""
     tried = f", after {count(one.tries, 'attempt')}" if one.tries else ""
-    yield f"To {show_foreign(one.address)}: {PLAIN_STATES[state]}{tried}{when}"
+    yield f"To {_show_address(one)}: {PLAIN_STATES[state]}{tried}{when}"
     found = word_outcome(one)
     if found is not None:
         yield f"  {show_foreign(found.summary)} ({show_foreign(one.code)})"
@@ -213,7 +226,8 @@ def format_quotas(rows: Iterable[Sequence[str]]) -> str:
     from .table import format_table
 
     headings = ("Address", "Mails", "Limit", "Room again", "Refusals", "Suppressed since")
-    return format_table(headings, [[show_foreign(cell) or "-" for cell in row] for row in rows])
+    shown = ((address or _UNREAD, *others) for address, *others in rows)
+    return format_table(headings, [[show_foreign(cell) or "-" for cell in row] for row in shown])
 
 
 def describe_quota(address: str, standing: Standing, now: int, settings: Settings) -> Iterator[str]:

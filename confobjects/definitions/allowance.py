@@ -22,6 +22,7 @@ REGISTERED: Final = frozenset(
         "confobjects.mail.constraints:password_needs_username",
         "confobjects.mail.constraints:smtp_properties",
         "confobjects.mail.constraints:socket_fallback",
+        "confobjects.mail.constraints:token_host_allowed",
         "confobjects.mail.constraints:username_without_password",
         "confobjects.mail.handler_constraints:alert_templates",
         "confobjects.mail.handler_constraints:alert_types",

@@ -318,6 +318,7 @@ def _build_constraint(spec: Mapping[str, Any], normal: Any) -> Constraint:
         remedy=spec.get("remedy", ""),
         condition=_build_condition(spec.get("condition"), normal),
         function=spec.get("function", ""),
+        looks_at=tuple(spec.get("looks-at", ())),
         severity=spec.get("severity", "error"),
         property=spec.get("property", ""),
         fixes=tuple(tuple(fix.items()) for fix in spec.get("fixes", ())),

@@ -553,6 +553,8 @@ class _DefinitionRules(_Rules):
             yield pointer, "a constraint needs either a condition or a function", ""
         if "condition" in item:
             yield from self.check_condition(f"{pointer}/condition", item["condition"], self.own_syntaxes)
+        for number, name in enumerate(item.get("looks-at", ())):
+            yield from self._check_look(f"{pointer}/looks-at/{number}", name, is_function="function" in item)
         if "property" in item and item["property"] not in self.specs:
             summary = f'the constraint is about "{item["property"]}", which is not a property'
             yield f"{pointer}/property", summary, suggest_name(item["property"], self.specs)
@@ -560,6 +562,15 @@ class _DefinitionRules(_Rules):
             for prop, text in fix.items():
                 yield from self.check_values(f"{pointer}/fixes/{number}/{prop}", prop, [text], self.specs)
                 yield from self._check_settable(f"{pointer}/fixes/{number}/{prop}", prop, self.specs)
+
+    def _check_look(self, pointer: str, name: str, *, is_function: bool) -> Iterator[Finding]:
+        """Check that a constraint looks at other objects by a function, and through a property that refers to some."""
+        if not is_function:
+            yield pointer, "only a function looks at other objects", "leave it out, or name a function"
+        if name not in self.specs:
+            yield pointer, f'the constraint looks at "{name}", which is not a property', suggest_name(name, self.specs)
+        elif not find_references(self.specs[name]["syntax"]):
+            yield pointer, f'the constraint looks at "{name}", which refers to no other object', ""
 
     @staticmethod
     def _check_settable(pointer: str, prop: str, specs: Specs) -> Iterator[Finding]:

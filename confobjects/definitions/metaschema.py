@@ -241,6 +241,7 @@ def _constraint_schema() -> dict[str, Any]:
                 "property": _NAME,
                 "condition": _CONDITION,
                 "function": {"type": "string", "pattern": FUNCTION},
+                "looks-at": _NAMES,
                 "fixes": {
                     "type": "array",
                     "items": {"type": "object", "additionalProperties": _TEXT, "minProperties": 1},

@@ -219,7 +219,8 @@ class PropertyDefinition(Record):
 class Constraint(Record):
     """A rule over the properties of one object: a condition, or a function where a condition is not enough.
 
-    ``fixes`` are sets of values, each of which would satisfy it: the first one that does not change what the user
+    ``looks_at`` are properties that refer to other objects, which the function looks at, too: it is judged again when one of
+    them changes. ``fixes`` are sets of values, each of which would satisfy it: the first one that does not change what the user
     has just set is offered as the corrected command.
     """
 
@@ -228,6 +229,7 @@ class Constraint(Record):
     remedy: str = ""
     condition: Condition | None = None
     function: str = ""
+    looks_at: tuple[str, ...] = ()
     severity: str = "error"
     property: str = ""
     fixes: tuple[tuple[tuple[str, str], ...], ...] = ()

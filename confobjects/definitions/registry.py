@@ -289,6 +289,12 @@ class Registry(DefinitionDocuments):
                 if any(spec["relation"] == relation for _, spec in said):
                     yield name, self.definition(name).properties[prop]
 
+    def is_looked_at(self, relation: str) -> bool:
+        """Tell whether constraints of other objects look at those of a relation."""
+        names = {prop.name for _, prop in self.users(relation)}
+        constraints = (item for one in self.documents.values() for item in one.data.get("constraints", ()))
+        return any(not names.isdisjoint(item.get("looks-at", ())) for item in constraints)
+
     def heirs_of(self, names: frozenset[str]) -> list[tuple[str, PropertyDefinition]]:
         """Return the properties whose defaults follow, also indirectly, properties of the given names of other objects.
 

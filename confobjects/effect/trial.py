@@ -22,7 +22,7 @@ from confobjects.paths import ManagedObjectPath
 from confobjects.records import Record
 
 if TYPE_CHECKING:
-    from confobjects.definitions import PropertyDefinition, Reference
+    from confobjects.definitions import Constraint, PropertyDefinition, Reference
     from confobjects.objects.judging import Judgement
     from confobjects.objects.model import ManagedObject
     from confobjects.objects.protocols import Evaluator
@@ -125,9 +125,9 @@ def _is_replaced(before: EvaluatedWorld, now: EvaluatedWorld, path: ManagedObjec
 
 
 def _may_break(judge: HeldJudge, user: ManagedObject, name: str, path: ManagedObjectPath, changed: Names) -> bool:
-    """Tell whether a reference may break with the change of some properties of its target."""
+    """Tell whether a reference may break with the change of some properties of its target, or a constraint that looks at it."""
     target = judge.held.find(path)
-    if target is None:
+    if target is None or any(name in one.looks_at for one in user.definition.constraints):
         return True
     return any(
         reference.relation == path.relation
@@ -170,9 +170,10 @@ def _find_places(
         yield from ((path, name) for name in definition.enabled_when.properties())
     prop = definition.properties.get(problem.property)
     if problem.constraint:
-        condition = next((c.condition for c in definition.constraints if c.name == problem.constraint), None)
-        names: Iterable[str] = definition.properties if condition is None else condition.properties()
+        rule = next(one for one in definition.constraints if one.name == problem.constraint)
+        names: Iterable[str] = definition.properties if rule.condition is None else rule.condition.properties()
         yield from ((path, name) for name in names)
+        yield from _find_places_looked_at(judge, judged, rule)
     elif prop is None or (problem.code == "missing-mandatory" and prop.required_when is None):
         yield path, None  # whether a value is needed may depend on any other
     else:
@@ -181,6 +182,17 @@ def _find_places(
             yield from ((path, name) for name in prop.required_when.properties())
         for reference in prop.references:
             yield from _find_places_of_reference(judge, judged, prop, reference)
+
+
+def _find_places_looked_at(
+    judge: HeldJudge, judged: Judgement, rule: Constraint
+) -> Iterator[tuple[ManagedObjectPath, str]]:
+    """Yield every property of the objects that a constraint looks at."""
+    for prop in (judged.object.definition.properties[name] for name in rule.looks_at):
+        for reference in prop.references:
+            for target in judge.find_targets(judged, prop, reference):
+                if (obj := judge.held.find(target)) is not None:
+                    yield from ((target, name) for name in obj.definition.properties)
 
 
 def _find_places_of_reference(

@@ -7,14 +7,15 @@ imports nothing heavy.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from confobjects.diagnostics import Diagnostic
-from confobjects.mail.choices import USER_ROWS, View, check_choices
+from confobjects.mail.choices import USER_ROWS, View, check_choices, choose_host
 from confobjects.mail.kinds import GENERIC, kind_of
 from confobjects.mail.properties import SOCKET_FALLBACK, allow_weakness, read_setting, read_settings
 from confobjects.mail.property_table import PROPERTY, SECRETS, key_of
+from confobjects.mail.token_hosts import HOSTS, is_allowed, refuse_host
 
 
 class RowView(Protocol):
@@ -36,6 +37,14 @@ class RowView(Protocol):
 
     def open_texts(self, name: str, /) -> tuple[str, ...]:
         """Return the texts whose values are not known."""
+        ...
+
+
+class TargetView(View, Protocol):
+    """What a rule needs that looks at other objects, of :class:`~confobjects.objects.judging.TypedView`."""
+
+    def targets(self, name: str, /) -> Iterator[Callable[[str], tuple[Any, ...] | None]]:
+        """Yield what is seen of the objects that a property refers to."""
         ...
 
 
@@ -90,6 +99,18 @@ def socket_fallback(view: RowView) -> Iterator[Diagnostic]:
             severity="warning",
             remedy=("Reset it; or, for tests only, add ", allow_weakness(SOCKET_FALLBACK), "."),
         )
+
+
+def token_host_allowed(view: TargetView) -> Iterator[Diagnostic]:
+    """Refuse a mail server that may not get the access tokens of the provider that it names."""
+    rows, names, ways = view(PROPERTY), view("oauth2-provider"), view("authentication")
+    if rows is None or not names or "oauth2" not in (ways or ()):
+        return
+    host = choose_host(view, read_settings(rows, kind_of(view.types).never)[0])
+    for provider in view.targets("oauth2-provider") if host is not None else ():
+        allowed = provider(HOSTS)
+        if host is not None and allowed and not is_allowed(host.value, allowed):
+            yield refuse_host(host.value, allowed, names[0])
 
 
 def smtp_properties(view: RowView) -> Iterator[Diagnostic]:

@@ -43,6 +43,7 @@ from confobjects.mail.plan import (
 )
 from confobjects.mail.properties import ALLOW_INSECURE, allow_weakness, read_settings
 from confobjects.mail.property_table import KEYS, PROPERTY, mask_secret_value
+from confobjects.mail.token_hosts import HOSTS, is_allowed, refuse_host
 
 DEFAULT_TIMEOUTS: Final = {
     "connectiontimeout": 10_000,
@@ -148,7 +149,7 @@ class _DeliveryPlanner:
             port=port,
             security=security,
             timeouts=self.plan_timeouts(),
-            login=self.plan_login(security),
+            login=self.plan_login(security, host),
             trust=self.plan_trust(security),
             tls=self.plan_tls(),
             keys=self.plan_keys(security),
@@ -233,10 +234,10 @@ class _DeliveryPlanner:
         self.note(key, f"{milliseconds} ms", "default" if setting is None else f"{PROPERTY} {setting.name}")
         return float(milliseconds / 1000)
 
-    def plan_login(self, security: Security) -> SmtpLogin | None:
+    def plan_login(self, security: Security, host: str) -> SmtpLogin | None:
         choice = choose_username(self.view, self.smtp) or Choice("", "auth-username")
         username, origin = choice.value, self.follow("username", choice)
-        takes_tokens = self._find_provider()
+        takes_tokens = self._find_provider(host)
         password = "" if takes_tokens else self.server["auth-password"] or ""
         auth = self.smtp.get("auth")
         if auth is not None and not auth.value:
@@ -254,8 +255,8 @@ class _DeliveryPlanner:
             self._refuse_clear_login()
         return self._make_login(username, password)
 
-    def _find_provider(self) -> bool:
-        """Find the provider whose access tokens the login takes. Tell whether it takes any."""
+    def _find_provider(self, host: str) -> bool:
+        """Find the provider whose access tokens the login takes, and which this host may get. Tell whether it takes any."""
         if "authentication" not in tuple(self.server) or self.server["authentication"] != "oauth2":
             return False
         provider = self.server.reference("oauth2-provider")
@@ -268,6 +269,8 @@ class _DeliveryPlanner:
                 "oauth2-provider",
                 f"Enable {provider.path}, or name another provider.",
             )
+        elif (allowed := provider[HOSTS]) and not is_allowed(host, allowed):
+            self.problems.add(refuse_host(host, allowed, provider.name).replace(path=self.server.path))
         self.provider = provider
         return True
 

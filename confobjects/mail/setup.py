@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from confobjects.mail.kinds import CUSTOM, EXTERNAL, SOCKET_FACTORY
 from confobjects.mail.presets import REGION, MailPreset, Security, security_of
+from confobjects.mail.token_hosts import HOSTS
 from confobjects.records import Record, field
 from confobjects.syntaxes.hosts import HostPortSyntax, bracket_host
 
@@ -143,6 +144,15 @@ class MailSetup(Record):
         if self.way == "start-tls":
             return {**values, _STARTTLS: ("true",)}
         return {**values, "socket-factory-class": (SOCKET_FACTORY,), "socket-factory-port": (str(port),)}
+
+    def begin_with(self) -> Mapping[str, Given]:
+        """Return the values that other objects begin with if they are made for it, by their kind.
+
+        The tokens of an OAuth 2.0 provider that is made for one mail provider are for that one only.
+        """
+        if self.preset is None or not self.preset.grants or self.address is None:
+            return {}
+        return {PROVIDER: {HOSTS: (self.address[0],)}}
 
     def sender_values(self, server_name: str) -> dict[str, tuple[str, ...]]:
         """Return the values of the sender, whose mails go through the server of that name.

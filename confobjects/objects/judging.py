@@ -71,10 +71,12 @@ class TypedView:
     They are None while one of them is not known; :meth:`known` and :meth:`open_texts` tell the parts.
     """
 
-    __slots__ = ("_judged",)
+    __slots__ = ("_judge", "_judged", "_looks_at")
 
-    def __init__(self, judged: Judgement) -> None:
+    def __init__(self, judged: Judgement, judge: Judge, looks_at: tuple[str, ...] = ()) -> None:
         self._judged = judged
+        self._judge = judge
+        self._looks_at = looks_at
 
     def __call__(self, name: str) -> tuple[Any, ...] | None:
         return self._judged.typed_values(name)
@@ -96,6 +98,18 @@ class TypedView:
         """Return the stored texts of a property whose values are not known, as expressions."""
         return self._judged.readings[name].deferred
 
+    def targets(self, name: str) -> Iterator[TypedValues]:
+        """Yield what is seen of the objects that a property refers to, as far as they are there.
+
+        Raises KeyError unless the constraint says that it looks at them: otherwise a change of them would not be judged.
+        """
+        if name not in self._looks_at:
+            raise KeyError(name)
+        yield from self._judge.see_targets(self._judged, name)
+
+
+TypedValues = Callable[[str], tuple[Any, ...] | None]
+"""From the name of a property to its typed values, None while one of them is not known."""
 
 ConstraintFunction = Callable[[TypedView], Iterable[Diagnostic]]
 """A constraint in Python: given the view of an object, it yields what is wrong."""
@@ -141,7 +155,7 @@ class Judge:
                     yield DeferredCheck(judged.object.path, "", constraint.name, "constraint")
 
     def _check_by_function(self, judged: Judgement, constraint: Constraint) -> Iterator[Diagnostic]:
-        for problem in self._load_function(constraint.function)(TypedView(judged)):
+        for problem in self._load_function(constraint.function)(TypedView(judged, self, constraint.looks_at)):
             severity = "warning" if constraint.severity == "warning" else problem.severity
             remedy = problem.remedy or constraint.remedy
             path = str(judged.object.path)
@@ -166,6 +180,16 @@ class Judge:
         """Return the paths a reference of a property names; those in values that are not known are left out."""
         return self._target_paths(reference, judged.readings[prop.name].known)
 
+    def see_targets(self, judged: Judgement, name: str) -> Iterator[TypedValues]:
+        """Yield what a constraint sees of the objects that a property refers to."""
+        for reference in judged.object.definition.properties[name].references:
+            for named in dict.fromkeys(_select_names(reference, judged.readings[name].known)):
+                if (obj := self._find_target(reference, named).object) is not None:
+                    yield self._see(obj)
+
+    def _see(self, obj: ManagedObject) -> TypedValues:
+        return lambda name: self.reader.read(obj, obj.definition.properties[name]).typed
+
     def check_references(self, judged: Judgement) -> Iterator[Diagnostic]:
         """Yield what is wrong with an object's references."""
         for prop in judged.object.definition.properties.values():
@@ -179,7 +203,7 @@ class Judge:
         # One value too many is no reference; among several, each that is known is one.
         for name in _select_names(reference, reading.known if prop.multi_valued else reading.typed or ()):
             target = self._find_target(reference, name)
-            if not target.exists:
+            if target.object is None:
                 yield self._describe_missing_target(judged, prop, reference, target.path)
             elif target.enabled is False:
                 needed = True if reference.needed_when is None else reference.needed_when.judge(judged.normal_values)
@@ -195,7 +219,7 @@ class Judge:
             obj = self.world.find(path)
             condition = reference.target_enabled
             enabled = None if obj is None or condition is None else self._judge_target(obj, condition)
-            found = self._targets[key] = _Target(path, obj is not None, enabled)
+            found = self._targets[key] = _Target(path, obj, enabled)
         return found
 
     def _describe_missing_target(
@@ -305,6 +329,19 @@ class Judge:
                 yield obj
 
     def check_users(self, judged: Judgement) -> Iterator[Diagnostic]:
+        """Yield what is wrong with objects that refer to this one: what needs it enabled, and constraints that look at it."""
+        yield from self._check_needs(judged)
+        if self.registry.is_looked_at(judged.object.path.relation):
+            yield from self._check_lookers(judged)
+
+    def _check_lookers(self, judged: Judgement) -> Iterator[Diagnostic]:
+        """Yield the errors of constraints of other objects that look at this one."""
+        for user in self.users(judged.object.path):
+            looking = [one.name for one in user.object.definition.constraints if user.property.name in one.looks_at]
+            if user.sure and looking:
+                yield from (one for one in self.judge(user.object).errors if one.constraint in looking)
+
+    def _check_needs(self, judged: Judgement) -> Iterator[Diagnostic]:
         """Yield a problem for each object that needs this one enabled while it is not."""
         path = judged.object.path
         references = [one for _, prop in self.registry.users(path.relation) for one in prop.references]
@@ -335,7 +372,7 @@ class _Target(Record):
     """What a reference names; ``enabled`` is None where that is not known or does not matter."""
 
     path: ManagedObjectPath
-    exists: bool
+    object: ManagedObject | None
     enabled: bool | None
 
 

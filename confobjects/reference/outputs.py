@@ -325,6 +325,10 @@ _MAIL: Final[dict[str, Schema]] = {
             }
         )
     ),
+    "problems": {
+        **_DIAGNOSTICS,
+        "description": "Why it cannot be read as a whole: then recipients may be without an address.",
+    },
 }
 _QUOTA: Final[dict[str, Schema]] = {
     "address": _TEXT,

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.diagnostics import Diagnostic
@@ -39,6 +39,7 @@ from confobjects.service.rules.findings import (
     format_time,
 )
 from confobjects.service.rules.health import find_stopped
+from confobjects.service.several import Notified, accept_each
 from confobjects.startup import current_time
 
 if TYPE_CHECKING:
@@ -277,12 +278,15 @@ class Alerts:
         if not ours:
             return
         try:
-            self._send(service, handler, ours, sender, seen.now)
+            refused = self._send(service, handler, ours, sender, seen.now)
         except ConfobjectsError as error:
             give_back_alerts(ledger, [names[alert] for alert in ours])
             self._complain(one, ours[0], error)
             return
-        one.said = ()
+        if refused:
+            self._complain(one, ours[0], NotAcceptedError(refused), " to everybody")
+        else:
+            one.said = ()
         for alert in ours:
             self._conclude(one, alert, seen.now)
 
@@ -296,22 +300,24 @@ class Alerts:
 
     def _send(
         self, service: MailService, handler: AlertHandler, alerts: Sequence[Alert], sender: str | None, now: int
-    ) -> None:
-        """Have a mail accepted. Raises ConfobjectsError if it is not."""
+    ) -> Sequence[Diagnostic]:
+        """Have a mail accepted; return why some recipients do not get it. Raises ConfobjectsError if nobody does."""
         message = make_alert_mail(handler, alerts, self._host, format_time(now))
-        for made in _accept_for_some(service, message, handler.recipients, sender):
+        told = _accept_for_some(service, message, handler.recipients, sender)
+        for made in told.accepted:
             facts = {"event": "alert", "code": str(alerts[0].type), "path": handler.path, "mail": made}
             LOG.info("alert %s %s", alerts[0].type, made, extra={"confobjects": facts})
+        return told.refused
 
-    def _complain(self, one: _Handler, alert: Alert, error: ConfobjectsError) -> None:
-        """Log that an alert cannot be told; the same is logged once."""
+    def _complain(self, one: _Handler, alert: Alert, error: ConfobjectsError, whom: str = "") -> None:
+        """Log that an alert cannot be told, or not to everybody; the same is logged once."""
         if one.said == error.diagnostics:
             return
         one.said = error.diagnostics
         problem = error.diagnostics[0].code  # its words may have an address, which is sealed in the ledger
         facts = {"event": "alert-not-told", "code": str(alert.type), "path": one.handler.path, "problem": problem}
-        words = "%s: an alert (%s) cannot be told now: %s"
-        LOG.error(words, one.handler.path, alert.type, error, extra={"confobjects": facts})
+        words = "%s: an alert (%s) cannot be told%s now: %s"
+        LOG.error(words, one.handler.path, alert.type, whom, error, extra={"confobjects": facts})
 
 
 def _choose_sender(service: MailService, handler: AlertHandler, seen: _Seen) -> str | None:
@@ -329,21 +335,18 @@ def _choose_sender(service: MailService, handler: AlertHandler, seen: _Seen) -> 
 
 def _accept_for_some(
     service: MailService, message: EmailMessage, recipients: Sequence[str], sender: str | None
-) -> list[str]:
-    """Have a mail accepted; if it is not for all recipients, then for each of them who may get it. Return the ids.
+) -> Notified:
+    """Have a mail accepted; if it is not for all recipients, then for each of them who may get it.
 
-    Raises NotAcceptedError if nobody may get it.
+    Raises ConfobjectsError if nobody gets it.
     """
+    send = partial(service.send, message, category=CATEGORY, sender=sender)
     try:
-        return [service.send(message, to=recipients, category=CATEGORY, sender=sender)]
+        return Notified((send(to=recipients),))
     except NotAcceptedError:
-        made = list[str]()
-        for one in recipients if len(recipients) > 1 else ():
-            with suppress(NotAcceptedError):
-                made.append(service.send(message, to=one, category=CATEGORY, sender=sender))
-        if not made:
+        if len(recipients) <= 1:
             raise
-        return made
+    return accept_each(partial(send, to=one) for one in recipients)
 
 
 class _Component:

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, Self
 
-from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 
 from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConstraintError, LedgerError, MailError, NoSuchObjectError, NotAcceptedError
 from confobjects.mail.envelope import make_envelope
-from confobjects.records import Record
+from confobjects.records import Record, field
 from confobjects.sealing import KEY_FILE_VARIABLE
 from confobjects.service.counting import Counted, Counts
 from confobjects.service.databases import PATIENCE, Clock, Database, lock_until_end
 from confobjects.service.prepared import Prepared
 from confobjects.service.refusing import word_refusal
-from confobjects.service.rows import Held, as_changes, as_row, read_bare, read_row
+from confobjects.service.rows import Held, as_changes, as_row, read_row, read_state
 from confobjects.service.rules.accepting import count_mail, is_limited, judge_recipients, judge_service
 from confobjects.service.rules.quotas import Standing, forget_refusals, reset_uses
 from confobjects.service.rules.settings import DAY, Settings
@@ -38,7 +38,7 @@ from confobjects.service.rules.states import (
     split_recipients,
     worst_of,
 )
-from confobjects.service.sealing import Cover, Digester, Sealer, UnreadableError
+from confobjects.service.sealing import OF_DAMAGED, Cover, Digester, Sealer, UnreadableError
 from confobjects.service.standings import Known, Standings
 from confobjects.service.tables import CONTENTS, FACTS, HAS_ENDED, LOGINS, PARTS, RUNNERS, bring_up_to_date
 from confobjects.service.together import GroupWriter
@@ -86,7 +86,11 @@ class Mail(Record):
 
 
 class Entry(Record):
-    """A mail in the ledger: its state and its parts."""
+    """A mail in the ledger: its state and its parts.
+
+    ``unread`` says, by their numbers, why parts cannot be read: each of them has one recipient without an address.
+    ``text_problem`` says why the text cannot be read, as far as somebody still needs it and it was looked at.
+    """
 
     id: str
     state: State
@@ -95,11 +99,19 @@ class Entry(Record):
     size: int
     from_: str
     parts: tuple[Part, ...]
+    unread: Mapping[int, Diagnostic] = field(default_factory=dict)
+    text_problem: Diagnostic | None = None
 
     @property
     def accepted(self) -> int:
-        """When it was accepted."""
-        return min(one.accepted for one in self.parts)
+        """When it was accepted; 0 if that cannot be read."""
+        return min((one.accepted for one in self.parts if one.accepted), default=0)
+
+    @property
+    def problems(self) -> tuple[Diagnostic, ...]:
+        """Why it cannot be read as a whole: each reason once."""
+        text = () if self.text_problem is None else (self.text_problem,)
+        return tuple(dict.fromkeys((*self.unread.values(), *text)))
 
 
 class Ledger:
@@ -201,8 +213,7 @@ class Ledger:
     ) -> Sequence[Entry]:
         """Return the mails with a part in one of some states, all without any, in the order of their acceptance.
 
-        At most ``most`` of them, after the one with an id, and only those of a sender if one is named. A part that cannot be
-        read has no recipients.
+        At most ``most`` of them, after the one with an id, and only those of a sender if one is named. Texts are not looked at.
         """
         wanted = select(_P.mail).where(_P.mail > after).distinct().order_by(_P.mail).limit(most)
         if sender:
@@ -210,25 +221,48 @@ class Ledger:
         if states:
             wanted = wanted.where(_P.state.in_([one.value for one in states]))
         with self.database.read() as connection:
-            return tuple(_gather(connection, select(PARTS).where(_P.mail.in_(wanted)), self._read_or_bare))
+            wanted_parts = select(PARTS).where(_P.mail.in_(wanted)).order_by(_P.mail, _P.number)
+            found = (read_row(row, self.cover) for row in connection.execute(wanted_parts).mappings())
+            return tuple(_as_entry(list(some)) for _, some in itertools.groupby(found, lambda one: one.part.mail))
 
     def find(self, mail: str) -> Entry:
-        """Return a mail. Raises NoSuchObjectError if the ledger does not know its id."""
+        """Return a mail, and see whether its text can be read. Raises NoSuchObjectError if the ledger does not know its id."""
         with self.database.read() as connection:
-            return self._find(connection, mail)
+            return self._with_text(connection, _as_entry(self._find_parts(connection, mail)))
 
-    def _find(self, connection: Connection, mail: str) -> Entry:
-        wanted = select(PARTS).where(_P.mail == mail).with_for_update()
-        entry = next(_gather(connection, wanted, lambda row: read_row(row, self.cover)), None)
-        if entry is None:
+    def _find_parts(self, connection: Connection, mail: str, *, lock: bool = False) -> Sequence[Held]:
+        wanted = select(PARTS).where(_P.mail == mail).order_by(_P.number)
+        rows = connection.execute(wanted.with_for_update() if lock else wanted).mappings()
+        found = [read_row(row, self.cover) for row in rows]
+        if not found:
             raise NoSuchObjectError(f"the ledger knows no mail {mail}")
-        return entry
+        return found
+
+    def _with_text(self, connection: Connection, entry: Entry) -> Entry:
+        """Return a mail with what is wrong with its text. That of a delivered mail is not there, and nobody needs it."""
+        if entry.state is State.DELIVERED:
+            return entry
+        return entry.replace(text_problem=self.read_contents(connection, {entry.id})[1].get(entry.id))
+
+    def read_contents(
+        self, connection: Connection, mails: Collection[str]
+    ) -> tuple[Mapping[str, bytes], Mapping[str, Diagnostic]]:
+        """Return the texts of mails that can be read, and why the others cannot."""
+        contents, problems = dict[str, bytes](), {one: _describe_missing_text(one) for one in mails}
+        wanted = sorted(mails)
+        for at in range(0, len(wanted), _GROUP):
+            for row in connection.execute(select(CONTENTS).where(CONTENTS.c.mail.in_(wanted[at : at + _GROUP]))):
+                try:
+                    contents[row.mail] = self.cover.get(row.content, row.mail)
+                    del problems[row.mail]
+                except UnreadableError as error:
+                    problems[row.mail] = error.diagnostics[0]
+        return contents, problems
 
     def count_states(self) -> Mapping[State, int]:
         """Return how many parts are in each state."""
         with self.database.read() as connection:
-            rows = connection.execute(select(_P.state, func.count()).group_by(_P.state)).all()
-        return dict.fromkeys(State, 0) | {State(state): number for state, number in rows}
+            return count_parts(connection)
 
     def list_standings(self) -> Sequence[Known]:
         """Return the addresses that were counted, refused or suppressed."""
@@ -238,53 +272,48 @@ class Ledger:
     # -- what an operator does ---------------------------------------------------------------------------------------
 
     def retry(self, mail: str) -> int:
-        """Send a mail again to whoever did not get it; return the number of parts. Those being sent stay as they are."""
-        return self.perform(lambda connection: self._change(connection, mail, retry, can_be_retried))
+        """Send a mail again to whoever did not get it; return the number of parts. Those being sent stay as they are.
+
+        Raises UnreadableError if the mail cannot be read; if only some of its parts cannot, these stay as they are.
+        """
+
+        def work(connection: Connection) -> int:
+            found = self._find_parts(connection, mail, lock=True)
+            chosen = judge_retry(self._with_text(connection, _as_entry(found)))
+            return self._change(connection, [one for one in found if one.part in chosen], retry)
+
+        return self.perform(work)
 
     def cancel(self, mail: str) -> int:
         """Cancel what waits of a mail; return the number of parts. What is being sent is not stopped."""
 
         def work(connection: Connection) -> int:
             now = self.database.now(connection)
-            return self._change(connection, mail, cancel, lambda part: can_be_cancelled(part, now))
+            found = self._find_parts(connection, mail, lock=True)
+            return self._change(connection, [one for one in found if can_be_cancelled(one.part, now)], cancel)
 
         return self.perform(work)
 
-    def _change(
-        self,
-        connection: Connection,
-        mail: str,
-        change: Callable[[Part, int], Part],
-        is_allowed: Callable[[Part], bool],
-    ) -> int:
-        now, entry = self.database.now(connection), self._find(connection, mail)
-        held = [Held(one, entry.from_, entry.sender, entry.category, entry.size) for one in entry.parts]
-        return sum(self.write_change(connection, one, change(one.part, now)) for one in held if is_allowed(one.part))
+    def _change(self, connection: Connection, chosen: Iterable[Held], change: Callable[[Part, int], Part]) -> int:
+        now = self.database.now(connection)
+        return sum(self.write_change(connection, one, change(one.part, now)) for one in chosen)
 
     def write_change(self, connection: Connection, held: Held, after: Part) -> bool:
-        """Write a part that a rule has changed. Return False if somebody else has changed it since it was read."""
+        """Write a part that a rule has changed. Return False if somebody else has changed it since it was read.
+
+        The row of a part that cannot be read is locked by the caller: no number in it is to be relied on.
+        """
         before = held.part
-        guard = {"of": before.mail, "at": before.number, "held": before.fence, "was": before.state.value}
-        counts = connection.execute(_CHANGE, guard | as_changes(held.replace(part=after), self.cover)).rowcount == 1
+        changes = as_changes(held.replace(part=after), self.cover)
+        if held.problem is None:
+            guard = {"of": before.mail, "at": before.number, "held": before.fence, "was": before.state.value}
+            done = connection.execute(_CHANGE, guard | changes)
+        else:
+            done = connection.execute(PARTS.update().where(is_row_of(before)).values(**changes))
+        counts = done.rowcount == 1
         if counts and after.ended:
             self.counts.add(Counted.ENDED, after.state.value)
         return counts
-
-    def _read_or_bare(self, row: RowMapping) -> Held:
-        try:
-            return read_row(row, self.cover)
-        except UnreadableError:
-            return read_bare(row)
-
-    def end_unread(self, connection: Connection, row: RowMapping, code: str, now: int) -> Part:
-        """End a part that cannot be read as unknown: it is not sent by itself, and can be read again if its key comes back."""
-        part = read_bare(row).part
-        after = part.replace(state=State.UNKNOWN, fence=part.fence + 1, lease=0, runner="", ended=now)
-        guard = {"of": part.mail, "at": part.number, "held": part.fence}
-        values = {name: getattr(after, name) for name in ("state", "fence", "lease", "runner", "ended")}
-        if connection.execute(PARTS.update().where(GUARDED).values(code=code, **values), guard).rowcount == 1:
-            self.counts.add(Counted.ENDED, after.state.value)
-        return after
 
     def reset_quota(self, address: str) -> bool:
         """Let a recipient's quota begin again; return whether it had been used.
@@ -337,6 +366,31 @@ class Ledger:
             connection.execute(CONTENTS.delete().where((CONTENTS.c.mail == mail) & ~others.exists()))
 
 
+def is_row_of(part: Part) -> ColumnElement[bool]:
+    """Return the condition for the row of a part, whoever has changed it since."""
+    return (_P.mail == part.mail) & (_P.number == part.number)
+
+
+def count_parts(connection: Connection) -> Mapping[State, int]:
+    """Return how many parts are in each state."""
+    found = dict.fromkeys(State, 0)
+    for state, number in connection.execute(select(_P.state, func.count()).group_by(_P.state)):
+        found[read_state(state)] += number
+    return found
+
+
+def judge_retry(entry: Entry) -> Sequence[Part]:
+    """Return the parts of a mail that are sent again if an operator wants it. Raises UnreadableError if none of them can be read."""
+    wanted = [one for one in entry.parts if can_be_retried(one)]
+    whole = [] if entry.text_problem is not None else [one for one in wanted if one.number not in entry.unread]
+    if wanted and not whole:
+        problems = [
+            one.replace(summary=f"mail {entry.id} cannot be sent again: {one.summary}") for one in entry.problems
+        ]
+        raise UnreadableError(problems)
+    return whole
+
+
 def judge_reset(address: str, standing: Standing) -> Standing:
     """Return the standing of an address with a quota that begins again. Raises ConstraintError if it is suppressed."""
     if standing.suppressed:
@@ -366,23 +420,16 @@ def _check_envelope(mail: Mail) -> tuple[str, tuple[str, ...]]:
     return envelope.sender, envelope.recipients
 
 
-def _gather(connection: Connection, wanted: Select[Any], read: Callable[[RowMapping], Held]) -> Iterator[Entry]:
-    """Yield mails from the rows of their parts."""
-    group: list[Held] = []
-    for row in connection.execute(wanted.order_by(_P.mail, _P.number)).mappings():
-        held = read(row)
-        if group and group[0].part.mail != held.part.mail:
-            yield _as_entry(group)
-            group = []
-        group.append(held)
-    if group:
-        yield _as_entry(group)
+def _describe_missing_text(mail: str) -> Diagnostic:
+    return Diagnostic("ledger-unavailable", f"the text of the mail {mail} is missing in the ledger", remedy=OF_DAMAGED)
 
 
 def _as_entry(group: Sequence[Held]) -> Entry:
     first, parts = group[0], tuple(one.part for one in group)
+    from_ = next((one.from_ for one in group if one.problem is None), "")
+    unread = {one.part.number: one.problem for one in group if one.problem is not None}
     state = worst_of(one.state for one in parts)
-    return Entry(first.part.mail, state, first.sender, first.category, first.size, first.from_, parts)
+    return Entry(first.part.mail, state, first.sender, first.category, first.size, from_, parts, unread)
 
 
 # -- opening -----------------------------------------------------------------------------------------------------------
@@ -439,4 +486,17 @@ def _prepare(connection: Connection, cover: Cover) -> bytes:
     return key
 
 
-__all__ = ["CHANGED", "DIGEST_KEY", "GUARDED", "MOST_BYTES", "Entry", "Ledger", "Mail", "judge_reset", "open_ledger"]
+__all__ = [
+    "CHANGED",
+    "DIGEST_KEY",
+    "GUARDED",
+    "MOST_BYTES",
+    "Entry",
+    "Ledger",
+    "Mail",
+    "count_parts",
+    "is_row_of",
+    "judge_reset",
+    "judge_retry",
+    "open_ledger",
+]

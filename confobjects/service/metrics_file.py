@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, UsageError
-from confobjects.service.operating import read_overview
+from confobjects.service.operating import read_overview, try_writing
 from confobjects.service.rules.exposition import format_metrics
 from confobjects.service.status import make_ledger_metric, make_metrics, make_status
 
@@ -101,6 +101,7 @@ def read_metrics(service: MailService) -> str:
         ledger, setting = service.ledger, service.setting
         digest = ledger.standings.digest
         prints = {name: digest(one.description).hex() for name, one in setting.senders.items()}
+        try_writing(ledger)
         status = make_status(read_overview(ledger), setting.settings, prints)
     except ConfobjectsError:  # the service itself tells why the ledger, or the configuration, cannot be used
         return format_metrics([make_ledger_metric(is_up=False)])

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from confobjects.diagnostics import Diagnostic, suggest_name
-from confobjects.errors import NotAcceptedError, UsageError
+from confobjects.errors import UsageError
 from confobjects.mail.notifications import (
     EVENTS,
     NotificationHandler,
     make_notifications,
     read_notification_handler,
 )
-from confobjects.records import Record
+from confobjects.service.several import Notified, accept_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,36 +43,23 @@ class Accepting(Protocol):
         ...
 
 
-class Notified(Record):
-    """What became of the mails about an event: the ids of those that were accepted, and why others were not."""
-
-    accepted: tuple[str, ...]
-    refused: tuple[Diagnostic, ...] = ()
-
-
 def notify_account(
     service: Accepting, event: str, address: str | None, values: Mapping[str, str] | None = None
 ) -> Notified:
     """Have the enabled handlers tell what has become of an account.
 
     ``address`` is the mail address of its user, None if it is not known; ``values`` are put into the templates by their
-    names. Raises UsageError for an unknown event, NotAcceptedError if there were mails and none was accepted, and
-    LedgerError.
+    names. Each mail is accepted or refused by itself. Raises UsageError for an unknown event; if there were mails and none was
+    accepted NotAcceptedError, or LedgerError.
     """
     if event not in EVENTS:
         remedy = suggest_name(event, EVENTS) or f"One of: {', '.join(EVENTS)}."
         raise UsageError(Diagnostic("usage", f'there is no event "{event}" of accounts', remedy=remedy))
-    accepted, refused = list[str](), list[Diagnostic]()
-    for handler in filter(None, map(_read_handler, service.configuration.of(KIND))):
-        for mail in make_notifications(handler, event, address, values or {}):
-            to, category, sender = mail.recipients, mail.category, handler.sender
-            try:
-                accepted.append(service.send(mail.message, to=to, category=category, sender=sender))
-            except NotAcceptedError as error:
-                refused += error.diagnostics
-    if refused and not accepted:
-        raise NotAcceptedError(refused)
-    return Notified(tuple(accepted), tuple(refused))
+    return accept_each(
+        partial(service.send, mail.message, to=mail.recipients, category=mail.category, sender=handler.sender)
+        for handler in filter(None, map(_read_handler, service.configuration.of(KIND)))
+        for mail in make_notifications(handler, event, address, values or {})
+    )
 
 
 def _read_handler(obj: EffectiveObject) -> NotificationHandler | None:
@@ -80,4 +68,4 @@ def _read_handler(obj: EffectiveObject) -> NotificationHandler | None:
     return None if read is None or obj.is_enabled is False else read(obj)
 
 
-__all__ = ["KIND", "READERS", "Accepting", "Notified", "notify_account"]
+__all__ = ["KIND", "READERS", "Accepting", "notify_account"]

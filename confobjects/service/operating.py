@@ -1,32 +1,41 @@
 """What an operator sees of a ledger and does with it: the queue, the addresses, the state of the whole.
 
-Laws: to look changes nothing, and keeps nobody from writing. Whatever is read or removed is read or removed in groups, so
+Laws: to look changes no mail, and keeps nobody from writing. Whatever is read or removed is read or removed in groups, so
 that the size of a ledger limits no transaction.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, delete, func, select
+from sqlalchemy import Connection, Select, delete, func, select, text
 
 from confobjects.records import Record, field
 from confobjects.service.counting import Totals, read_totals
-from confobjects.service.ledger import Entry, Ledger
-from confobjects.service.rows import read_row
+from confobjects.service.ledger import Entry, Ledger, count_parts
+from confobjects.service.rows import read_number, read_row
 from confobjects.service.rules.pacing import Login
 from confobjects.service.rules.quotas import Standing
-from confobjects.service.rules.states import ENDED, OPEN, RESTORED, State, doubt
-from confobjects.service.sealing import UnreadableError
+from confobjects.service.rules.states import ENDED, OPEN, State, doubt
 from confobjects.service.tables import HAS_ENDED, LOGINS, PACE, PARTS, RUNNERS, STANDINGS, WAITS, read_version
 
 _GROUP: Final = 500
 
 _P = PARTS.c
-_IS_OPEN: Final = _P.state.in_([one.value for one in sorted(OPEN)])
+_IS_OPEN: Final = _P.state.not_in([one.value for one in sorted(ENDED)])
+"""Also where the state is one that nobody knows."""
+
+
+_TRIAL: Final = "trial"
+_TRIAL_SIZE: Final = 8192
+_WRITE_TRIAL: Final = text(
+    "INSERT INTO ledger_facts (name, value) VALUES (:name, :value) "
+    "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 
 
 class Wanted(Record):
@@ -100,12 +109,8 @@ def _mark_some(ledger: Ledger, connection: Connection) -> Sequence[str]:
     wanted = select(PARTS).where(_IS_OPEN).order_by(_P.mail, _P.number).limit(_GROUP).with_for_update()
     rows = connection.execute(wanted).mappings().all()
     for row in rows:
-        try:
-            held = read_row(row, ledger.cover)
-        except UnreadableError:
-            ledger.end_unread(connection, row, RESTORED, now)
-        else:
-            ledger.write_change(connection, held, doubt(held.part, now))
+        held = read_row(row, ledger.cover)
+        ledger.write_change(connection, held, doubt(held.part, now))
     return [row["mail"] for row in rows]
 
 
@@ -167,11 +172,19 @@ def find_standing(ledger: Ledger, address: str) -> Standing:
 # -- the whole ---------------------------------------------------------------------------------------------------------
 
 
+def try_writing(ledger: Ledger) -> None:
+    """Write as much as a short mail has, in place of what was written so before. Raises LedgerError.
+
+    A ledger on a disk that is full, or on a server that only answers questions, can be read as if nothing were wrong.
+    """
+    values = {"name": _TRIAL, "value": secrets.token_bytes(_TRIAL_SIZE)}
+    ledger.perform(lambda connection: connection.execute(_WRITE_TRIAL, values).rowcount)
+
+
 def read_overview(ledger: Ledger) -> Overview:
     """Return the state of a ledger. Raises LedgerError."""
     ledger.database.now()  # a server is asked for its time before the moment of which everything else is read
     with ledger.database.read() as connection:
-        counted = connection.execute(select(_P.state, func.count()).group_by(_P.state)).all()
         logins = connection.execute(select(LOGINS).order_by(LOGINS.c.sender)).all()
         runners = connection.execute(select(RUNNERS).order_by(RUNNERS.c.began, RUNNERS.c.name)).all()
         is_suppressed = STANDINGS.c.suppressed > 0
@@ -180,7 +193,7 @@ def read_overview(ledger: Ledger) -> Overview:
             name=ledger.database.name,
             version=read_version(connection),
             is_sealed=ledger.cover.is_sealing,
-            states=dict.fromkeys(State, 0) | {State(state): number for state, number in counted},
+            states=count_parts(connection),
             oldest=_smallest(connection, _P.since, _P.state.in_([one.value for one in OPEN])),
             overdue=_smallest(connection, _P.due, WAITS),
             free=connection.execute(select(PACE.c.free)).scalar_one(),
@@ -192,7 +205,7 @@ def read_overview(ledger: Ledger) -> Overview:
 
 
 def _smallest(connection: Connection, column: Any, condition: Any) -> int:
-    return connection.execute(select(func.min(column)).where(condition)).scalar() or 0
+    return read_number(connection.execute(select(func.min(column)).where(condition)).scalar())
 
 
 __all__ = [
@@ -206,4 +219,5 @@ __all__ = [
     "mark_unknown",
     "purge_ended",
     "read_overview",
+    "try_writing",
 ]

@@ -13,12 +13,19 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.records import Record
 from confobjects.service.rules.quotas import Standing
 from confobjects.service.rules.states import Part, Recipient, State, Words
-from confobjects.service.sealing import Cover, UnreadableError
+from confobjects.service.sealing import Cover, UnreadableError, as_damaged
 
-_PLAIN: Final = ("mail", "number", "accepted", "since", "fence", "due", "began", "lease", "runner", "ended")
+_NUMBERS: Final = ("accepted", "since", "fence", "due", "began", "lease", "ended")
+_PLAIN: Final = ("mail", "number", "runner", *_NUMBERS)
 """The fields of a part that are columns of the same name."""
 
-_STATES: Final = frozenset(one.value for one in State)
+_STATES: Final = {one.value: one for one in State}
+
+_LAST: Final = 253_402_300_799_000
+"""The end of the year 9999: no number of a row is larger."""
+
+UNNAMED: Final = ""
+"""The address of whoever stands for the recipients that cannot be read."""
 
 _LONGEST: Final = 1000
 """Characters of a sentence, or of a piece of a remedy, that are kept."""
@@ -34,6 +41,8 @@ class Held(Record):
     sender: str
     category: str
     size: int
+    problem: Diagnostic | None = None
+    """Why the row cannot be read as a whole. Then it has no envelope sender, and one recipient without an address stands for all."""
 
 
 def as_row(held: Held, cover: Cover) -> dict[str, Any]:
@@ -48,8 +57,9 @@ def as_row(held: Held, cover: Cover) -> dict[str, Any]:
 
 
 def as_changes(held: Held, cover: Cover) -> dict[str, Any]:
-    """Return the columns of a part that an attempt or an operator changes."""
+    """Return the columns of a part that an attempt or an operator changes. An envelope that cannot be read stays as it stands."""
     part = held.part
+    envelope = {} if held.problem else {"envelope": cover.put(_write_envelope(held), _place_of(part))}
     return {
         "state": part.state.value,
         "since": part.since,
@@ -60,25 +70,67 @@ def as_changes(held: Held, cover: Cover) -> dict[str, Any]:
         "runner": part.runner,
         "ended": part.ended,
         "code": next((one.code for one in part.recipients if one.code), ""),
-        "envelope": cover.put(_write_envelope(held), _place_of(part)),
+        **envelope,
     }
 
 
 def read_row(row: RowMapping | Mapping[str, Any], cover: Cover) -> Held:
-    """Return the part of a row. Raises UnreadableError, and LedgerError without keys."""
-    bare = read_bare(row)
+    """Return the part of a row; of one that is damaged, or sealed with a key that is not there, what is known of it.
+
+    Raises LedgerError without keys.
+    """
+    bare = _read_clear(row)
     place = _place_of(bare.part)
-    if bare.part.state != row["state"]:
-        raise _as_unreadable(place)
-    from_, recipients = _read_envelope(cover.get(bytes(row["envelope"]), place), place)
-    return bare.replace(part=bare.part.replace(recipients=recipients), from_=from_)
+    try:
+        if not _is_clear_whole(row, bare):
+            raise as_damaged(place)
+        from_, recipients = _read_envelope(cover.get(row["envelope"], place), place)
+    except UnreadableError as error:
+        return bare.replace(problem=error.diagnostics[0])
+    return bare.replace(
+        part=_follow_row(bare.part.replace(recipients=recipients), _read_text(row["code"])), from_=from_
+    )
 
 
-def read_bare(row: RowMapping | Mapping[str, Any]) -> Held:
-    """Return the part of a row without its envelope: no sender's address, no recipients. A state that nobody knows is unknown."""
-    plain = {name: row[name] for name in _PLAIN}
-    state = State(row["state"]) if row["state"] in _STATES else State.UNKNOWN
-    return Held(Part(state=state, recipients=(), **plain), "", row["sender"], row["category"], row["size"])
+def _read_clear(row: RowMapping | Mapping[str, Any]) -> Held:
+    """Return what stands in a row in clear. A number that is none is 0, and a state that nobody knows is unknown."""
+    plain, state = {name: read_number(row[name]) for name in _NUMBERS}, read_state(row["state"])
+    unnamed = Recipient(UNNAMED, due=plain["due"] if state is State.QUEUED else 0)
+    runner = _read_text(row["runner"])
+    part = Part(mail=row["mail"], number=row["number"], state=state, runner=runner, recipients=(unnamed,), **plain)
+    clear = (_read_text(row["sender"]), _read_text(row["category"]))
+    return Held(_follow_row(part, _read_text(row["code"])), "", *clear, read_number(row["size"]))
+
+
+def _is_clear_whole(row: RowMapping | Mapping[str, Any], bare: Held) -> bool:
+    """Tell whether everything in a row that stands in clear was understood."""
+    found: dict[str, Any] = {name: getattr(bare.part, name) for name in (*_NUMBERS, "state", "runner")}
+    found |= {"sender": bare.sender, "category": bare.category, "size": bare.size}
+    return all(row[name] == value for name, value in found.items())
+
+
+def _follow_row(part: Part, code: str) -> Part:
+    """Return a part whose recipients are as its row says: it may have ended while they could not be read."""
+    if not part.ended:
+        return part
+    recipients = tuple(
+        one.replace(state=part.state, code=code) if one.state is State.QUEUED else one for one in part.recipients
+    )
+    return part.replace(recipients=recipients)
+
+
+def read_number(value: object) -> int:
+    """Return a number of the ledger; 0 for what is none, and for what no moment can be."""
+    return value if isinstance(value, int) and 0 <= value <= _LAST else 0
+
+
+def read_state(value: object) -> State:
+    """Return a state of the ledger. One that nobody knows is unknown."""
+    return _STATES.get(str(value), State.UNKNOWN)
+
+
+def _read_text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _place_of(part: Part) -> str:
@@ -116,13 +168,8 @@ def _read_envelope(text: bytes, place: str) -> tuple[str, tuple[Recipient, ...]]
             for address, state, due, tries, code, reply, *at in listed
         )
     except (ValueError, TypeError, LookupError):
-        raise _as_unreadable(place) from None
+        raise as_damaged(place) from None
     return from_, found
-
-
-def _as_unreadable(place: str) -> UnreadableError:
-    summary = f"the entry {place} of the ledger cannot be read"
-    return UnreadableError(Diagnostic("ledger-unavailable", summary, remedy="Put a backup of the ledger in its place."))
 
 
 def _read_words(summary: str, pieces: Sequence[Any]) -> Words:
@@ -141,9 +188,19 @@ def write_uses(standing: Standing) -> str:
 
 
 def read_standing(row: RowMapping | Mapping[str, Any]) -> Standing:
-    """Return the standing of a row."""
-    uses = tuple(int(one) for one in str(row["uses"]).split(",") if one)
-    return Standing(uses, row["refusals"], row["suppressed"])
+    """Return the standing of a row. What is damaged in it counts as nothing."""
+    uses = tuple(int(one) for one in str(row["uses"]).split(",") if one.isdecimal() and one.isascii())
+    return Standing(uses, read_number(row["refusals"]), read_number(row["suppressed"]))
 
 
-__all__ = ["Held", "as_changes", "as_row", "read_bare", "read_row", "read_standing", "write_uses"]
+__all__ = [
+    "UNNAMED",
+    "Held",
+    "as_changes",
+    "as_row",
+    "read_number",
+    "read_row",
+    "read_standing",
+    "read_state",
+    "write_uses",
+]

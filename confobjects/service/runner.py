@@ -129,7 +129,7 @@ class Runner:
         prints = {name: self._digest(one.description).hex() for name, one in setting.senders.items()}
         taking = self.work.take(self._most, setting.settings, prints)
         for mail, problem in taking.unread.items():
-            _report(logging.ERROR, "unreadable", mail=mail, error=str(problem))
+            _report(logging.ERROR, "unreadable", mail=mail, error=problem.render())
         by_sender: dict[str, list[Delivery]] = {}
         for delivery in taking.deliveries:
             by_sender.setdefault(delivery.held.sender, []).append(delivery)

@@ -16,7 +16,15 @@ CLEAR: Final = b"\0"
 """How everything begins that stands in clear."""
 _SEALED: Final = b"\1"
 _DIGEST: Final = 16
+_OF_UNREADABLE: Final = (
+    f"If its key is missing, put that back into the file that {KEY_FILE_VARIABLE} names; "
+    "what is damaged only a backup of the ledger has whole."
+)
 _USE: Final = "ledger"
+
+
+OF_DAMAGED: Final = "Give it up, and have it sent again; only a backup of the ledger has it whole."
+"""What helps with a mail that is damaged in the ledger."""
 
 
 class UnreadableError(LedgerError):
@@ -88,8 +96,10 @@ class Cover:
             return CLEAR + plain
         return _SEALED + self._sealer.seal(plain, make_context(_USE, place)).encode()
 
-    def get(self, stored: bytes, place: str) -> bytes:
-        """Return the bytes that were written at a place. Raises LedgerError without the key that sealed them."""
+    def get(self, stored: object, place: str) -> bytes:
+        """Return the bytes that were written at a place. Raises UnreadableError for what is damaged, or sealed with another key."""
+        if not isinstance(stored, bytes) or stored[:1] not in (CLEAR, _SEALED):  # a file of SQLite may hold anything
+            raise as_damaged(place)
         if stored[:1] == CLEAR:
             return stored[1:]
         if self._sealer is None:
@@ -103,8 +113,14 @@ class Cover:
         try:
             return self._sealer.unseal(stored[1:].decode("ascii", "replace"), make_context(_USE, place))
         except ExpressionError as error:
-            problem = error.diagnostics[0]
-            raise SealedLedgerError(Diagnostic("ledger-unavailable", problem.summary, remedy=problem.remedy)) from None
+            summary = error.diagnostics[0].summary
+            raise SealedLedgerError(Diagnostic("ledger-unavailable", summary, remedy=_OF_UNREADABLE)) from None
+
+
+def as_damaged(place: str) -> UnreadableError:
+    """Return the error of an entry of the ledger that is damaged."""
+    summary = f"the entry {place} of the ledger is damaged"
+    return UnreadableError(Diagnostic("ledger-unavailable", summary, remedy=OF_DAMAGED))
 
 
 class Digester:
@@ -118,4 +134,4 @@ class Digester:
         return hmac.digest(self._key, address.casefold().encode(), "sha256")[:_DIGEST]
 
 
-__all__ = ["CLEAR", "Cover", "Digester", "SealedLedgerError", "Sealer", "UnreadableError"]
+__all__ = ["CLEAR", "OF_DAMAGED", "Cover", "Digester", "SealedLedgerError", "Sealer", "UnreadableError", "as_damaged"]

@@ -27,7 +27,7 @@ from confobjects.service.submitting import choose_settings, make_mail, make_text
 
 if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
-    from confobjects.service.notifying import Notified
+    from confobjects.service.several import Notified
 
 
 LOG: Final = logging.getLogger("confobjects.service")
@@ -206,8 +206,8 @@ class MailService:
         """Have the enabled account status notification handlers tell what has become of an account.
 
         ``event`` is one such as ``password-reset``, ``address`` the mail address of the user, None if it is not known;
-        ``values`` are put into the templates by their names. Raises UsageError for an unknown event, NotAcceptedError if
-        there were mails and none was accepted, and LedgerError.
+        ``values`` are put into the templates by their names. Each mail is accepted or refused by itself, and both are told.
+        Raises UsageError for an unknown event; if there were mails and none was accepted NotAcceptedError, or LedgerError.
         """
         from confobjects.service.notifying import notify_account
 

@@ -12,7 +12,7 @@ from confobjects.service.databases import lock_until_end
 from confobjects.service.prepared import Prepared
 from confobjects.service.rows import read_standing, write_uses
 from confobjects.service.rules.quotas import Standing
-from confobjects.service.sealing import Cover, Digester
+from confobjects.service.sealing import Cover, Digester, UnreadableError
 from confobjects.service.tables import STANDINGS
 
 _LOCK: Final = 0x6C656467
@@ -92,12 +92,18 @@ class Standings:
         connection.execute(STANDINGS.insert(), rows)
 
     def list(self, connection: Connection) -> Iterator[Known]:
-        """Yield the addresses that count for something."""
+        """Yield the addresses that count for something; of one that cannot be read the address is empty."""
         rows = connection.execute(select(STANDINGS).order_by(_C.changed)).mappings()
         for row in rows:
             standing = read_standing(row)
             if standing != Standing():
-                yield Known(self._cover.get(bytes(row["address"]), bytes(row["digest"]).hex()).decode(), standing)
+                yield Known(self._read_address(row), standing)
+
+    def _read_address(self, row: RowMapping) -> str:
+        try:
+            return self._cover.get(row["address"], bytes(row["digest"]).hex()).decode("utf-8", "replace")
+        except UnreadableError:
+            return ""
 
     @staticmethod
     def forget(connection: Connection, before: int) -> int:

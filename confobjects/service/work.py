@@ -12,19 +12,17 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, literal_column, or_, select, text
 
 from confobjects.diagnostics import Diagnostic
-from confobjects.errors import LedgerError
 from confobjects.records import Record, field
 from confobjects.service.counting import Counted
-from confobjects.service.ledger import CHANGED, GUARDED, Ledger
+from confobjects.service.ledger import CHANGED, GUARDED, Ledger, is_row_of
 from confobjects.service.prepared import Prepared
-from confobjects.service.rows import Held, as_changes, read_bare, read_row
+from confobjects.service.rows import Held, as_changes, read_row
 from confobjects.service.rules.pacing import Login, count_refused_login, grant, is_stopped
 from confobjects.service.rules.quotas import Standing, count_refusal, forget_refusals
 from confobjects.service.rules.settings import MINUTE, Settings
 from confobjects.service.rules.states import (
     HELD,
     LEASE,
-    LEASE_ENDED,
     Part,
     State,
     begin_sending,
@@ -34,7 +32,6 @@ from confobjects.service.rules.states import (
     lapse,
     take,
 )
-from confobjects.service.sealing import UnreadableError
 from confobjects.service.tables import CONTENTS, HOLDS, LOGINS, PACE, PARTS, RUNNERS, WAITS
 
 MOST_BYTES_TAKEN: Final = 32 << 20
@@ -81,7 +78,7 @@ class Taking(Record):
 
     deliveries: tuple[Delivery, ...]
     next: int = 0
-    unread: Mapping[str, LedgerError] = field(default_factory=dict)
+    unread: Mapping[str, Diagnostic] = field(default_factory=dict)
 
 
 class Settled(Record):
@@ -109,14 +106,14 @@ class _Round:
         self.connection = connection
         self.now = now
         self.settings = settings
-        self.unread: dict[str, LedgerError] = {}
+        self.unread: dict[str, Diagnostic] = {}
 
-    def put_off(self, part: Part, why: LedgerError) -> None:
-        """Put off a part that cannot be read, as it stands: if its key comes back, it is sent."""
+    def put_off(self, part: Part, why: Diagnostic) -> None:
+        """Put off a part that cannot be read, as it stands: if its key comes back, it is sent. Its row is locked."""
         self.unread[part.mail] = why
         due = self.now + min(_LATER, self.settings.horizon)
         changed = {"state": State.QUEUED.value, "fence": part.fence + 1, "due": due, "lease": 0, "runner": ""}
-        self.connection.execute(PARTS.update().where(GUARDED).values(**changed), _guard(part))
+        self.connection.execute(PARTS.update().where(is_row_of(part)).values(**changed))
 
 
 class Work:
@@ -178,10 +175,9 @@ class Work:
             if stopped:
                 rows = rows.where(_P.sender.not_in(stopped))
             for row in connection.execute(rows.with_for_update(skip_locked=True)).mappings().all():
-                try:
-                    held = read_row(row, self.ledger.cover)
-                except UnreadableError as error:
-                    round_.put_off(read_bare(row).part, error)
+                held = read_row(row, self.ledger.cover)
+                if held.problem is not None:
+                    round_.put_off(held.part, held.problem)
                     continue
                 size += held.size
                 if most == 0 or (size > MOST_BYTES_TAKEN and size > held.size):
@@ -197,18 +193,10 @@ class Work:
 
     def _read_contents(self, round_: _Round, found: Sequence[Held]) -> Mapping[str, bytes]:
         """Return the contents of mails; those that cannot be read are put off."""
-        mails = sorted({one.part.mail for one in found})
-        contents, problems = dict[str, bytes](), dict[str, LedgerError]()
-        for at in range(0, len(mails), _GROUP):
-            wanted = select(CONTENTS).where(CONTENTS.c.mail.in_(mails[at : at + _GROUP]))
-            for row in round_.connection.execute(wanted):
-                try:
-                    contents[row.mail] = self.ledger.cover.get(bytes(row.content), row.mail)
-                except UnreadableError as error:
-                    problems[row.mail] = error
+        contents, problems = self.ledger.read_contents(round_.connection, {one.part.mail for one in found})
         for one in found:
-            if (mail := one.part.mail) not in contents:
-                round_.put_off(one.part, problems.get(mail) or _as_missing(mail))
+            if (problem := problems.get(one.part.mail)) is not None:
+                round_.put_off(one.part, problem)
         return contents
 
     def _find_refused(self, connection: Connection, taken: Sequence[Held]) -> frozenset[str]:
@@ -324,12 +312,9 @@ class Work:
 
     def _lapse(self, connection: Connection, row: RowMapping, now: int) -> Part | None:
         """End a part whose lease has ended as unknown; return it, None if that does not count."""
-        if not can_lapse(read_bare(row).part, now):
+        held = read_row(row, self.ledger.cover)
+        if not can_lapse(held.part, now):
             return None
-        try:
-            held = read_row(row, self.ledger.cover)
-        except UnreadableError:
-            return self.ledger.end_unread(connection, row, LEASE_ENDED, now)
         after = lapse(held.part, now)
         return after if self.ledger.write_change(connection, held, after) else None
 
@@ -351,10 +336,6 @@ class Work:
             return is_stopped(after, fingerprint)
 
         return self.ledger.perform(work)
-
-
-def _as_missing(mail: str) -> UnreadableError:
-    return UnreadableError(Diagnostic("ledger-unavailable", f"the text of the mail {mail} is missing in the ledger"))
 
 
 def _guard(part: Part) -> dict[str, Any]:

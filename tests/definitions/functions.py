@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from confobjects.diagnostics import Diagnostic
+from confobjects.objects.judging import TypedView
 
 
 def even(typed: Callable[[str], tuple[Any, ...] | None]) -> Iterator[Diagnostic]:
@@ -13,6 +14,13 @@ def even(typed: Callable[[str], tuple[Any, ...] | None]) -> Iterator[Diagnostic]
     for serial in typed("serial") or ():
         if serial % 2:
             yield Diagnostic("constraint-violated", f"the serial number {serial} is odd", property="serial")
+
+
+def keeps_jobs(view: TypedView) -> Iterator[Diagnostic]:
+    """Jobs are not kept where nothing stays."""
+    for store in view.targets("store"):
+        if store("location") == ("/dev/null",):
+            yield Diagnostic("constraint-violated", "nothing is kept in /dev/null", property="store")
 
 
 def sums(queue: Any) -> tuple[list[tuple[str, str, str]], list[Diagnostic]]:

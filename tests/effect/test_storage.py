@@ -466,3 +466,39 @@ def test_an_object_that_was_changed_and_then_deleted_by_hand_is_deleted() -> Non
     (event,) = see(service, gone)
     assert (event.kind, event.number, event.after) == ("deleted", None, None)
     assert service.state.number == 2
+
+
+# -- constraints that look at another object ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/oauth2-provider/p", ONE])
+def test_a_constraint_that_looks_at_another_object_holds_whichever_of_them_is_edited(path: str) -> None:
+    service = mail()
+    provider = {
+        "enabled": True,
+        "grant-type": "client-credentials",
+        "token-endpoint": "https://login.example/token",
+        "client-id": "c",
+        "client-secret": "s",
+        "allowed-mail-host": "smtp.example.com",
+    }
+    server = {
+        **MAIL_SERVER,
+        "smtp-server": "smtp.example.com:587",
+        "auth-username": "a@x.test",
+        "authentication": "oauth2",
+        "oauth2-provider": "p",
+        "use-start-tls": True,
+    }
+    with service.ctx.change() as tx:
+        tx.delete("mail-server", "one")
+        tx.create("oauth2-provider", "p", provider)
+        tx.create("mail-server", "one", server, type="external-smtp")
+    service.look()
+    is_provider = path != ONE
+    values = {"allowed_mail_host": "other.example"} if is_provider else {"smtp_server": "evil.test:587"}
+    see(service, edit(service, path, **values))
+    assert service.value("/oauth2-provider/p", "allowed-mail-host") == ("smtp.example.com",)
+    assert service.value(ONE, "smtp-server") == ("smtp.example.com:587",)
+    see(service, edit(service, "/oauth2-provider/p", allowed_mail_host="*.example.com"))
+    assert service.value("/oauth2-provider/p", "allowed-mail-host") == ("*.example.com",)

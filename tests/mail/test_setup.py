@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from confobjects.mail.diagnosis import STAGES
 from confobjects.mail.presets import PRESETS, START_TLS_PORTS, MailPreset, find_include, security_of
 from confobjects.mail.setup import ADDRESS, FROM, PASSWORD, PROVIDER, TRUST, USER, MailSetup
+from confobjects.mail.token_hosts import HOSTS
 
 ANN = "ann@example.com"
 
@@ -126,3 +127,10 @@ def test_after_any_failure_something_can_be_done(stage, blamed, preset, login, a
             assert said in remedy.label
             assert remedy.setup.server_type != "custom-server" or (port in START_TLS_PORTS) == (said == "STARTTLS")
     assert len({remedy.label for remedy in remedies}) == len(remedies)
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=list(PRESETS))
+def test_a_provider_that_is_made_for_a_preset_gives_tokens_to_its_host_only(preset: MailPreset) -> None:
+    expected = {PROVIDER: {HOSTS: (preset.host,)}} if preset.grants else {}
+    assert MailSetup(preset, login="oauth2").begin_with() == expected
+    assert MailSetup(login="oauth2", server={ADDRESS: ("smtp.x.test:587",)}).begin_with() == {}

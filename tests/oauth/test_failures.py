@@ -263,6 +263,7 @@ GOOD: Final[Mapping[str, Any]] = {
     "subject": None,
     "audience": None,
     "scope": ("a", "b"),
+    "allowed-mail-host": (),
 }
 OFF: Final = Given("trust-manager-provider", "blind-trust-manager-provider", "off", {"enabled": False})
 WRONG: Final[list[tuple[Mapping[str, Any], str]]] = [

@@ -265,3 +265,69 @@ def test_a_directory_below_others_is_made(tmp_path: Path, provider: Any, server:
         assert lease.read() is None
     assert is_active(server, made.token())
     assert server.issued[-1].user in (USER, CLIENT)
+
+
+# -- where tokens may be sent -------------------------------------------------------------------------------------------
+
+HOSTS = "allowed-mail-host"
+SERVER = ("--set", "enabled:true", "--set", "auth-username:a@x.test", "--set", "authentication:oauth2", "--no-test")
+
+
+def create_external(host: str, *more: str) -> Outcome:
+    words = ("--server-name", "s", "--type", "external-smtp", "--set", f"smtp-server:{host}:587", *SERVER)
+    return run("create-mail-server", *words, "--set", "use-start-tls:true", "--set", "oauth2-provider:p", *more, "-n")
+
+
+def change_provider(*words: str) -> Outcome:
+    return run("set-oauth2-provider-prop", "--provider-name", "p", *words, "-n")
+
+
+def test_a_mail_server_of_another_host_cannot_be_saved() -> None:
+    assert create("--set", f"{HOSTS}:*.example.com", "--set", f"{HOSTS}:smtp.example", client_secret="x").status == 0
+    refused = create_external("evil.test")
+    assert refused.status == 11
+    assert 'the access tokens of the OAuth 2.0 Provider "p" may not be sent to evil.test' in refused.err
+    assert f"add {HOSTS}:evil.test of /oauth2-provider/p" in refused.err
+    assert create_external("smtp.example").status == 0
+    moved = run("set-mail-server-prop", "--server-name", "s", "--set", "smtp-server:evil.test:587", "--no-test")
+    assert moved.status == 11
+    row = run(
+        "set-mail-server-prop", "--server-name", "s", "--add", "smtp-property:mail.smtp.host=evil.test", "--no-test"
+    )
+    assert row.status == 11
+    assert "may not be sent to evil.test" in row.err
+
+
+def test_a_provider_cannot_leave_out_a_host_that_is_used() -> None:
+    assert create(client_secret="x").status == 0
+    assert create_external("smtp.example").status == 0
+    narrowed = change_provider("--set", f"{HOSTS}:smtp.other.example")
+    assert narrowed.status == 11
+    assert narrowed.err.count("may not be sent to smtp.example") == 1
+    assert "/mail-server/s" in narrowed.err
+    assert change_provider("--set", f"{HOSTS}:*.test", "--set", f"{HOSTS}:smtp.example").status == 0
+    lines = Path("lines")
+    lines.write_text(
+        f"set-oauth2-provider-prop --provider-name p --set {HOSTS}:new.example\n"
+        "set-mail-server-prop --server-name s --set smtp-server:new.example:587\n"
+    )
+    assert run("--batchFilePath", str(lines), "--no-test", "-n").status == 0
+
+
+def test_a_host_edited_by_hand_is_found_and_gets_no_token(tmp_path: Path) -> None:
+    assert create("--set", f"{HOSTS}:smtp.example", client_secret="x").status == 0
+    assert create_external("smtp.example").status == 0
+    file = tmp_path / "config.ldif"
+    file.write_text(file.read_text("utf-8").replace("smtp-server: smtp.example:587", "smtp-server: evil.test:587"))
+    found = run("check")
+    assert found.status == 11
+    assert "may not be sent to evil.test" in found.err
+    with pytest.raises(confobjects.ConfobjectsError, match=r"may not be sent to evil\.test"):
+        confobjects.load(os.environ["CONFOBJECTS_URL"])
+
+
+@pytest.mark.parametrize("host", ["*", "*.", "a b", "https://x.test", "x.test:587", "*.*.test", "*.127.0.0.1", "a.*"])
+def test_what_is_no_host_is_refused(host: str) -> None:
+    refused = create("--set", f"{HOSTS}:{host}", client_secret="x")
+    assert refused.status == 11
+    assert f"{HOSTS} names no host" in refused.err

@@ -177,3 +177,47 @@ def test_the_provider_of_a_failure_is_named(settings: Settings, tmp_path: Path) 
         result = check(fake, source)
     assert (result.code, result.stage, result.exit_code) == ("token-invalid-client", "token", 52)
     assert result.diagnostics[0].path == made.path
+
+
+# -- where tokens may be sent -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [
+        ("smtp.example.com", ("SMTP.Example.com.",)),
+        ("smtp.example.com", ("other.example", "*.example.com")),
+        ("a.b.example.com", ("*.EXAMPLE.com",)),
+        ("smtp.b\u00fccher.example", ("*.xn--bcher-kva.example",)),
+        ("::1", ("0:0::1",)),
+        ("evil.example", ()),
+    ],
+)
+def test_a_host_that_is_allowed_gets_tokens(host: str, allowed: tuple[str, ...]) -> None:
+    chosen = server_with(given=provider(**{"allowed-mail-host": allowed}), host=host)
+    assert plan_delivery(chosen, tokens=make_source).login is not None
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [
+        ("evil.example", ("smtp.example.com",)),
+        ("example.com", ("*.example.com",)),
+        ("evilexample.com", ("*.example.com", "example.com")),
+        ("smtp.example.com.evil.example", ("smtp.example.com", "*.example.com")),
+    ],
+)
+@pytest.mark.parametrize("token", ["", "given"])
+def test_no_other_host_gets_any(host: str, allowed: tuple[str, ...], token: str) -> None:
+    error = refusal_of(server_with(given=provider(**{"allowed-mail-host": allowed}), host=host), token=token)
+    assert error.stage == "plan"
+    assert f"may not be sent to {host}" in str(error)
+    assert error.diagnostics[0].property == "oauth2-provider"
+
+
+def test_a_row_that_names_another_host_gets_none_either() -> None:
+    given = provider(**{"allowed-mail-host": ("localhost",)})
+    assert plan_delivery(server_with(given=given), tokens=make_source).login is not None
+    assert "may not be sent to evil.example" in str(
+        refusal_of(server_with(587, "mail.smtp.host=evil.example", given=given))
+    )

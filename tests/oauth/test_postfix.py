@@ -31,7 +31,7 @@ from tests.servers.postfix import Postfix
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.processes import memory_directory, remove
 
-PROVIDER = Given("oauth2-provider", "oauth2-provider", "ms", {"enabled": True})
+PROVIDER = Given("oauth2-provider", "oauth2-provider", "ms", {"enabled": True, "allowed-mail-host": ()})
 
 
 @pytest.fixture(scope="module")

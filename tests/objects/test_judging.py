@@ -553,6 +553,35 @@ def test_nobody_is_harmed_by_what_is_enabled_or_may_be(enabled: str) -> None:
     assert harmed(made("/queue/b", enabled="true", store="two"), store=store) == []
 
 
+NOWHERE = made("/store/two", enabled="true", location="/dev/null")
+
+
+def test_a_constraint_that_looks_at_another_object_is_judged_from_both_ends() -> None:
+    queue = made("/queue/a", enabled="true", store="two")
+    problem = {
+        "code": "constraint-violated",
+        "summary": "nothing is kept in /dev/null",
+        "path": "/queue/a",
+        "property": "store",
+        "constraint": "store-keeps-jobs",
+        "remedy": "Choose another store.",
+    }
+    assert [fields(one) for one in judge(NOWHERE, queue).judge(queue).errors] == [problem]
+    others = made("/queue/b", enabled="true", store="one"), made("/queue/c", enabled="true", spill_store="two")
+    assert harmed(queue, *others, store=NOWHERE) == [problem]
+    assert harmed(*others, store=NOWHERE) == harmed(queue, *others, store=TWO.replace(values=ONE.values)) == []
+    unknown = made("/store/two", enabled="true", location="&{no.where}")
+    assert not judge(unknown, queue).judge(queue).errors
+    assert not judge(queue).judge(queue).errors  # that there is no such store is another rule
+
+
+def test_a_constraint_sees_only_what_it_says_that_it_looks_at() -> None:
+    queue = made("/queue/a", enabled="true", store="two")
+    asked = judge(TWO, queue)
+    with pytest.raises(KeyError):
+        next(TypedView(asked.judge(queue), asked, ("spill-store",)).targets("store"))
+
+
 # -- who there is -----------------------------------------------------------------------------------------------------
 
 TREE = (
@@ -601,6 +630,7 @@ def test_a_condition_is_adapted_to_each_type_once() -> None:
 
 def test_a_constraint_in_python_sees_the_values_that_are_valid() -> None:
     settings = made("/depot-settings", batch_size="many", site_name="x")
-    view = TypedView(judge(settings).judge(settings))
+    asked = judge(settings)
+    view = TypedView(asked.judge(settings), asked)
     assert (view.known("batch-size"), view.known("site-name")) == ((), ("x",))
     assert view.open_texts("site-name") == ()

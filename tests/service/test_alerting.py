@@ -361,7 +361,9 @@ def test_an_alert_is_due_until_its_mail_is_accepted(place: Place) -> None:
     assert len(running.look()) == 1
 
 
-def test_a_recipient_who_is_suppressed_keeps_no_other_from_being_told(place: Place, fake: FakeSmtp) -> None:
+def test_a_recipient_who_is_suppressed_keeps_no_other_from_being_told(
+    place: Place, fake: FakeSmtp, caplog: pytest.LogCaptureFixture
+) -> None:
     def answer(session: Session) -> None:
         session.send(b"550 5.1.1 no\r\n" if "gone" in session.server.commands[-1] else b"250 ok\r\n")
 
@@ -374,6 +376,7 @@ def test_a_recipient_who_is_suppressed_keeps_no_other_from_being_told(place: Pla
     leave_waiting(running)
     [told] = running.look()
     assert [one.address for part in told.parts for one in part.recipients] == [OPS]
+    assert "cannot be told to everybody now: gone@x.test is suppressed" in caplog.text
 
 
 def test_a_service_that_is_started_tells_by_itself(place: Place, fake: FakeSmtp) -> None:

@@ -14,18 +14,25 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+import confobjects
 from confobjects.errors import LedgerError
 from confobjects.service.ledger import Ledger, Mail, open_ledger
+from confobjects.service.metrics_file import read_metrics
 from confobjects.service.rules.states import LEASE, OPEN, State
 from confobjects.service.runner import Runner
+from confobjects.service.work import Work
+from tests.cli.sessions import run
 from tests.conftest import ROOT
 from tests.servers.fake_smtp import USUAL, FakeSmtp, Session
 from tests.servers.postgresql import PostgreSQL
 from tests.service.conftest import Clock
+from tests.service.places import make_place
+from tests.service.processes import open_ledger_at
 from tests.service.test_runner import SETTINGS, accept, runner_for, states
 from tests.transport.sending import numbers
 
@@ -97,19 +104,37 @@ def test_a_full_disk_takes_nothing_loses_nothing_and_is_used_again_when_there_is
     assert ids_in(url) == set(taken)
 
 
+def fill(ballast: Path) -> None:
+    """Take all the room that is left on a disk."""
+    with open(ballast, "wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+
+
+def test_the_state_of_the_service_says_at_once_that_the_disk_is_full(small_disk: Path, tmp_path: Path) -> None:
+    place, ballast = (
+        make_place(tmp_path, sender="own", ledger=f"sqlite:{small_disk / 'ledger.db'}"),
+        small_disk / "ballast",
+    )
+    with open_ledger_at(place) as ledger:
+        Work(ledger, "one").renew_leases()  # a runner that was heard of just now
+        assert run("mail-service", "status", "--url", place).status == 0
+        with confobjects.mail_service(place, environment={}, unsealed=True) as service:
+            assert "confobjects_mail_ledger_up 1" in read_metrics(service)
+            fill(ballast)
+            found = run("mail-service", "status", "--url", place)
+            assert found.status == 25
+            assert "room" in found.err
+            assert read_metrics(service).splitlines()[-1] == "confobjects_mail_ledger_up 0"
+        ballast.unlink()
+        assert run("mail-service", "status", "--url", place).status == 0
+
+
 def test_a_disk_that_fills_up_while_mail_is_delivered_sends_nothing_twice(small_disk: Path) -> None:
     ballast = small_disk / "ballast"
 
-    def fill() -> None:
-        with open(ballast, "wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(b"x" * 4096)
-            except OSError:
-                pass
-
     def full(session: Session) -> None:
-        fill()
+        fill(ballast)
         session.send(b"250 ok\r\n")
 
     with (
@@ -250,6 +275,18 @@ def test_a_database_that_crashes_has_everything_that_was_accepted(durable: Postg
         thread.join(60)
     durable.start()
     assert ids_in(url) >= set(taken)
+
+
+def test_a_server_that_takes_nothing_any_more_is_found_at_once(durable: PostgreSQL, tmp_path: Path) -> None:
+    database = durable.make_database()
+    place = make_place(tmp_path, sender="own", ledger=database)
+    with open_ledger_at(place) as ledger:
+        Work(ledger, "one").renew_leases()
+    assert run("mail-service", "status", "--url", place).status == 0
+    durable.execute(f"ALTER DATABASE {database.rpartition('/')[2]} SET default_transaction_read_only = on")
+    found = run("mail-service", "status", "--url", place)
+    assert (found.status, "one that only follows another" in found.err) == (25, True)
+    assert run("mail-service", "status", "--url", place, "--dry-run").status == 0
 
 
 @pytest.mark.parametrize("verb", ["MAIL", "DATA", "."])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from email import message_from_bytes, policy
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 import confobjects
-from confobjects.errors import NotAcceptedError, UsageError
+from confobjects.errors import LedgerError, NotAcceptedError, UsageError
 from confobjects.mail.notifications import CATEGORY, COPY_CATEGORY, EVENTS, NotificationHandler, make_notifications
 from confobjects.mail.rendering import flatten_message
 from confobjects.mail.templates import parse_body, parse_subject
@@ -97,6 +99,28 @@ def test_the_quota_of_the_user_counts_and_copies_have_none(tmp_path: Path) -> No
         change(url, KIND, "users", {"recipient-address": None})
         wait_for_change(service, url)
         with pytest.raises(NotAcceptedError, match="quota"):
+            service.notify_account("password-reset", USER)
+
+
+@pytest.mark.parametrize("takes", [(True, False), (False, True)], ids=["first", "second"])
+def test_a_ledger_that_fails_in_between_hides_no_mail_that_was_accepted(
+    tmp_path: Path, takes: tuple[bool, ...]
+) -> None:
+    url = make_place(tmp_path, sender="own")
+    make_handler(url, recipient_address=[COPY], message_template=[f"password-reset:{'long ' * 3000}"])
+    with open_service(url) as service:
+        pages = {True: 100_000, False: 1}  # SQLite makes 1 the number of pages there are: the ledger is full
+        limits = chain((pages[one] for one in takes), repeat(1))
+
+        def limit(connection: Any, *_: object) -> None:
+            connection.execute(f"PRAGMA max_page_count={next(limits)}")
+
+        event.listen(service.ledger.database._engine, "checkout", limit)
+        told = service.notify_account("password-reset", USER)
+        assert told.accepted == tuple(one.id for one in service.ledger.list())
+        assert len(told.accepted) == 1
+        assert "Make room on the disk." in told.refused[0].render()
+        with pytest.raises(LedgerError, match="Make room on the disk"):
             service.notify_account("password-reset", USER)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 import confobjects
 from confobjects.errors import NotAcceptedError
@@ -185,6 +186,41 @@ def test_mails_are_sent_again_and_given_up(place: Place) -> None:
     )
     assert run("mail-queue", "retry", failed[0], "-s").out == f"{failed[0]}\t0\n"
     assert run("mail-queue", "retry", "--all-failed").out == f"Mail {other} is sent again.\n"
+
+
+@pytest.mark.parametrize(("table", "column"), [("parts", "envelope"), ("contents", "content")])
+def test_a_mail_that_cannot_be_read_is_listed_shown_and_given_up(place: Place, table: str, column: str) -> None:
+    bad, good = place.accept(), place.accept()
+    with place.open() as ledger:
+        spoil = text(f"UPDATE ledger_{table} SET {column} = :damage WHERE mail = :mail")
+        ledger.perform(lambda connection: connection.execute(spoil, {"damage": b"\0[", "mail": bad}))
+        if table == "contents":  # what stands in clear may be anything: it is damaged where it is missing
+            ledger.perform(
+                lambda connection: connection.execute(
+                    text("DELETE FROM ledger_contents WHERE mail = :mail"), {"mail": bad}
+                )
+            )
+    address = "(cannot be read)" if table == "parts" else "ann@example.com"
+    assert f"{bad} : queued" in run("mail-queue", "list").out
+    assert f" : {address} " in run("mail-queue", "list").out.splitlines()[2]
+    assert [line.split("\t")[:2] for line in run("mail-queue", "list", "-s").out.splitlines()] == [
+        [bad, "queued"],
+        [good, "queued"],
+    ]
+    shown = run("mail-queue", "show", bad)
+    assert shown.status == 0
+    assert f"To {address}: waits, next attempt now" in shown.out
+    assert "  remedy: Give it up, and have it sent again" in shown.out
+    document = json_of("mail-queue", "show", bad)
+    assert [one["code"] for one in document["problems"]] == ["ledger-unavailable"]
+    for more in ([], ["--dry-run"]):
+        again = run("mail-queue", "retry", bad, good, *more)
+        assert again.status == 25
+        assert again.out.startswith(f"Mail {good} is sent again.")
+        assert again.err.startswith(f"mail {bad} cannot be sent again: the ")
+    assert run("mail-queue", "retry", bad, good, "-s")[:2] == (25, f"{good}\t1\n")
+    assert run("mail-queue", "cancel", bad).out == f"Mail {bad} is cancelled.\n"
+    assert "it was cancelled (cancelled)\n" in run("mail-queue", "show", bad).out
 
 
 def test_a_mail_with_an_unknown_outcome_may_arrive_twice_and_that_is_said(place: Place) -> None:

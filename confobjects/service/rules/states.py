@@ -286,7 +286,9 @@ def doubt(part: Part, now: int) -> Part:
 
 
 def can_be_cancelled(part: Part, now: int) -> bool:
-    """Tell whether an operator may cancel a part: it waits, or whoever took it is lost."""
+    """Tell whether an operator may cancel a part: it waits, whoever took it is lost, or its state is one that nobody knows."""
+    if part.state is State.UNKNOWN:
+        return not part.ended
     return part.state is State.QUEUED or (part.state is State.TAKEN and is_over(part.lease, now))
 
 
