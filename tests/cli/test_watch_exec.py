@@ -100,11 +100,17 @@ def test_changes_that_come_meanwhile_are_joined(file: File, tmp_path: Path, pipe
             file.set(smtp_server=f"h{number}.example.com")
         for _ in range(100):
             watcher.document("change")
-        gate.write()
-        found = json.loads(pipe.read())
-        assert (found["joined"], found["number"]) == (100, 101)
-        sides = {"before": ["first.example.com"], "after": ["h99.example.com"]}
-        assert [one["properties"] for one in found["changes"]] == [{"smtp-server": sides}]
+        runs: list[Any] = []
+        while sum(run["joined"] for run in runs) < 100:
+            gate.write()
+            runs.append(json.loads(pipe.read()))
+        assert (len(runs) <= 2, runs[-1]["number"]) == (
+            True,
+            101,
+        )  # the last change may be printed before it waits for a run
+        sides = [one["properties"]["smtp-server"] for run in runs for one in run["changes"]]
+        assert (sides[0]["before"], sides[-1]["after"]) == (["first.example.com"], ["h99.example.com"])
+        assert len(sides) == len(runs)
         gate.write()
 
 
