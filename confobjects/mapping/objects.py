@@ -31,6 +31,17 @@ REVISION: Final = REVISION_ATTRIBUTE
 BRANCH_CLASS: Final = "ds-cfg-branch"
 
 
+def _list_needed(definition: ManagedObjectDefinition, properties: Sequence[str]) -> dict[str, PropertyDefinition]:
+    """Return properties of a type by name, with those that decide between the cases of their defaults."""
+    waiting = list(dict.fromkeys(name.lower() for name in properties))
+    needed: dict[str, PropertyDefinition] = {}
+    for name in waiting:
+        if name in definition.properties and name not in needed:
+            needed[name] = definition.properties[name]
+            waiting.extend(needed[name].default.looks_at())
+    return needed
+
+
 def find_holders(storage: Storage) -> list[Entry]:
     """Return the entries of a storage that hold definitions."""
     return list(storage.search(storage.base.child(*HOLDER_BRANCH), "one", HOLDER_CLASS))
@@ -190,15 +201,13 @@ class Mapper:
     def attributes_for(self, relation: Relation, properties: Sequence[str]) -> tuple[str, ...] | None:
         """Return the attributes needed to read some properties of a relation's objects; None if others may matter."""
         wanted = {OBJECT_CLASS, relation.naming_attribute}
-        names = {name.lower() for name in properties}
         for definition in self.registry.concrete_types(relation.target):
-            for prop in definition.properties.values():
-                if prop.name in names and (prop.default.cases or prop.default.kind.startswith("inherited")):
-                    return None
-                if prop.name in names:
-                    wanted.add(prop.attribute)
+            needed = _list_needed(definition, properties)
+            if any(prop.default.kind.startswith("inherited") for prop in needed.values()):
+                return None
+            wanted.update(prop.attribute for prop in needed.values())
             former = definition.former_attributes.items()
-            wanted.update(attribute for attribute, prop in former if prop.name in names)
+            wanted.update(attribute for attribute, prop in former if prop.name in needed)
         return tuple(sorted(wanted))
 
     # -- decoding ------------------------------------------------------------------------------------------------

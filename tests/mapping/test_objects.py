@@ -6,10 +6,13 @@ import pytest
 
 from confobjects.definitions import Registry
 from confobjects.dn import DN
+from confobjects.management import Site
 from confobjects.mapping.entry import Entry
 from confobjects.mapping.objects import Mapper
+from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.objects.model import ManagedObject
 from confobjects.paths import ROOT, ManagedObjectPath
+from confobjects.storage.memory import MemoryStorage
 from tests.definitions.documents import builtin, depot
 
 BASE = DN.parse("cn=config")
@@ -171,3 +174,31 @@ def test_an_update_without_a_change_changes_the_revision_alone() -> None:
 
 def test_a_revision_that_is_no_number_begins_again() -> None:
     assert decoded(QUEUE, {**DISK, "ds-cfg-revision": ("x",)}).revision == 0
+
+
+@pytest.mark.parametrize("server", [("mail.example.com:25",), ("mail.example.com:465",), ("mail.example.com",), ()])
+@pytest.mark.parametrize("type_", ["generic", "custom-server", "external-smtp"])
+def test_the_attributes_of_some_properties_are_enough_to_show_these(type_: str, server: tuple[str, ...]) -> None:
+    """Those that decide between the cases of a default are among them."""
+    registry = builtin()
+    mapper, relation = Mapper(registry, BASE), registry.relation("mail-server")
+    definition = registry.types_of(relation)[type_]
+    values = {"enabled": ("true",), "auth-username": ("news@example.com",), "smtp-server": server}
+    obj = ManagedObject(path(registry, "/mail-server/one"), definition, {n: v for n, v in values.items() if v})
+    columns = definition.list_columns
+    attributes = mapper.attributes_for(relation, columns)
+    assert attributes is not None
+    assert "ds-cfg-auth-username" not in attributes
+    entry = mapper.encode(obj)
+    narrow = Entry(entry.dn, {name: entry.attributes[name] for name in entry.attributes if name in attributes})
+    reader = Site.of(registry, MemoryStorage(base=BASE), evaluate_defaults).make_reader()
+    whole, part = (mapper.decode(one, relation, ROOT) for one in (entry, narrow))
+    for name in columns:
+        prop = definition.properties[name]
+        assert reader.read_current(part, prop) == reader.read_current(whole, prop)
+
+
+def test_what_is_inherited_needs_other_objects() -> None:
+    registry = depot()
+    relation = registry.relation("consumer")
+    assert Mapper(registry, BASE).attributes_for(relation, ("prefetch",)) is None
