@@ -258,6 +258,63 @@ def test_who_is_referred_to_waits_for_the_other_to_yield(ctx: ManagementContext,
     assert stored(ctx, "trust-manager-provider", "trust", "enabled") == ("false",)
 
 
+def make_many(ctx: ManagementContext, kind: str, names: Sequence[str], values: dict[str, Any], **more: Any) -> None:
+    with ctx.change() as changes:
+        for name in names:
+            changes.create(kind, name, values, **more)
+
+
+def test_one_of_many_that_refers_to_another_yields(ctx: ManagementContext, storage: Open) -> None:
+    """What was written by the dozen is not judged again, but for what depends on another object."""
+    names = [f"server-{number}" for number in range(9)]
+    make_many(ctx, "mail-server", names, {"enabled": True, "smtp-server": "h", "use-start-tls": True})
+    storage.after = [disabling(ctx, storage)]
+
+    def change() -> None:
+        with ctx.change() as changes:
+            for name in names:
+                changes.set("mail-server", name, {"smtp-property": ["mail.smtp.localhost=x"]})
+            changes.set("mail-server", names[4], {"trust-manager-provider": "trust"})
+
+    assert refusal(change) == [
+        TAKEN_BACK,
+        ("constraint-violated", 'trust-manager-provider names "trust", which is disabled'),
+    ]
+    assert stored(ctx, "mail-server", names[0], "smtp-property") == ()
+
+
+def test_one_of_many_that_another_begins_to_need_yields(ctx: ManagementContext, storage: Open) -> None:
+    names = ["trust", *(f"trust-{number}" for number in range(9))]
+    make_many(ctx, "trust-manager-provider", names[1:], {"enabled": True}, type="blind")
+    storage.after = [needing(ctx, storage)]
+
+    def change() -> None:
+        with ctx.change() as changes:
+            for name in names:
+                changes.set("trust-manager-provider", name, {"enabled": False})
+
+    told = refusal(change)
+    assert told[0] == TAKEN_BACK
+    assert "/mail-server/one needs it (trust-manager-provider)" in told[1][1]
+    assert {stored(ctx, "trust-manager-provider", name, "enabled") for name in names} == {("true",)}
+
+
+def test_one_of_many_pairs_that_names_another_yields(ctx: ManagementContext, storage: Open) -> None:
+    """A pair refers to another object, too, if its name is one that does."""
+    ctx.create("key-manager-provider", "key", {"enabled": True, "key-store-file": "own.p12"}, type="file-based")
+    names = [f"server-{number}" for number in range(9)]
+    make_many(ctx, "mail-server", names, {"enabled": True, "smtp-server": "h", "use-start-tls": True})
+    storage.after = [edit(storage, dn_of(ctx, "key-manager-provider", "key"), enabled="false")]
+
+    def change() -> None:
+        with ctx.change() as changes:
+            for name in names:
+                changes.set("mail-server", name, {"smtp-property": ["mail.smtp.localhost=x"]})
+            changes.set("mail-server", names[4], {"smtp-property": ["confobjects.key-manager-provider=key"]})
+
+    assert refusal(change)[0] == TAKEN_BACK
+
+
 def test_who_has_waited_long_enough_yields_as_well(ctx: ManagementContext, storage: Open) -> None:
     storage.after = [needing(ctx, storage)]
     told = refusal(provider(ctx, enabled=False))

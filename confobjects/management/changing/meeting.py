@@ -42,6 +42,7 @@ from confobjects.records import Record
 from confobjects.texts.numbers import read_number
 
 if TYPE_CHECKING:
+    from confobjects.definitions.model import PropertyDefinition
     from confobjects.dn import DN
     from confobjects.management.changing.outcomes import ObjectOutcome
     from confobjects.management.site import Site
@@ -189,7 +190,9 @@ def _find_conflict(site: Site, found: Sequence[ObjectOutcome]) -> _ChangeConflic
     waiting: list[Diagnostic] = []
     for outcome in found:
         path = outcome.change.path if outcome.object is None else outcome.object.path
-        obj = None if path in alone else world.find(path)
+        if path in alone and not any(judge.users(path)):
+            continue
+        obj = world.find(path)
         if obj is None:
             if outcome.object is None:
                 waiting.extend(_find_dangling(judge, path))
@@ -217,19 +220,20 @@ def _keep_written(world: StorageWorld, written: Sequence[ManagedObject]) -> froz
         return frozenset()
     for obj in written:
         world.keep(obj)
-    named = {obj.path.relation for obj in written}
-    used = {relation for relation in named if any(world.registry.users(relation))}
-    return frozenset(obj.path for obj in written if obj.path.relation not in used and not _has_dependencies(obj))
+    return frozenset(obj.path for obj in written if not _has_dependencies(obj))
 
 
 def _has_dependencies(obj: ManagedObject) -> bool:
     """Whether an object may refer to another, or inherit from one."""
-    for prop in obj.definition.properties.values():
-        default = prop.default
-        may_refer = prop.references and (obj.values.get(prop.name) or default.always_gives_value())
-        if default.kind.startswith("inherited") or may_refer:
-            return True
-    return False
+    properties = obj.definition.properties.values()
+    return any(prop.default.kind.startswith("inherited") or _may_refer(obj, prop) for prop in properties)
+
+
+def _may_refer(obj: ManagedObject, prop: PropertyDefinition) -> bool:
+    texts = obj.values.get(prop.name)
+    if not texts:
+        return bool(prop.references) and prop.default.always_gives_value()
+    return any(reference.may_name(text) for reference in prop.references for text in texts)
 
 
 # -- taking back -----------------------------------------------------------------------------------------------------
