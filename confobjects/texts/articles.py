@@ -44,12 +44,14 @@ _SPOKEN: Final = frozenset(
     ]
 )
 """Abbreviations that are words when they are spoken, where that makes a difference."""
-_WORD: Final = re.compile(r"[^\W_]+")
-_ABBREVIATION: Final = re.compile(r"[A-Z](?:[A-Z]+|(?=\d|$))|[a-z](?=[A-Z])")
+_WORD: Final = r"[^\W_]+"
+_ABBREVIATION: Final = r"[A-Z](?:[A-Z]+|(?=\d|$))|[a-z](?=[A-Z])"
 """At the beginning of a word: SMTP, LDAP of LDAPv3, X of X.509, S of S3, m of mTLS."""
-_NUMBER: Final = re.compile(r"8|1[18](?!\d)")
-_VOWEL: Final = re.compile(r"[aeio]|hou?r|hon(?:est|ou?r)|heir|u(?!ni[^mn]|s[aeu]|til|ra|biq)", re.IGNORECASE)
-_CONSONANT: Final = re.compile(r"eu|ewe|one(?![a-z])|once(?![a-z])", re.IGNORECASE)
+_NUMBER: Final = r"8|1[18](?!\d)"
+_VOWEL: Final = r"[aeio]|hou?r|hon(?:est|ou?r)|heir|u(?!ni[^mn]|s[aeu]|til|ra|biq)"
+_MAY_SOUND: Final = frozenset("aeiouh")
+"""Letters that a word with the sound of a vowel may begin with."""
+_CONSONANT: Final = r"eu|ewe|one(?![a-z])|once(?![a-z])"
 
 
 def with_article(noun: str) -> str:
@@ -64,14 +66,16 @@ def choose_article(noun: str) -> str:
 
 def _sounds_like_vowel(noun: str) -> bool:
     """Tell whether the first word, as it is spoken, begins with a vowel."""
-    found = _WORD.search(noun)
+    found = re.search(_WORD, noun)
     word = _remove_marks(found[0]) if found else ""
-    if abbreviation := _ABBREVIATION.match(word):
+    if abbreviation := re.match(_ABBREVIATION, word):
         letters = abbreviation[0]
         return letters[0].upper() in _LIKE_VOWELS and letters not in _SPOKEN
     if word[:1].isdigit():
-        return _NUMBER.match(word) is not None
-    return _VOWEL.match(word) is not None and not _CONSONANT.match(word)
+        return re.match(_NUMBER, word) is not None
+    if word[:1].lower() not in _MAY_SOUND:
+        return False
+    return re.match(_VOWEL, word, re.IGNORECASE) is not None and not re.match(_CONSONANT, word, re.IGNORECASE)
 
 
 def _remove_marks(word: str) -> str:
