@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, TypeVar
 from urllib.parse import quote, quote_plus
 
@@ -92,15 +93,23 @@ def _secure(client: SmtpClient, plan: DeliveryPlan, name: str) -> Dialogue[None]
 Renew = Callable[[str], str]
 """From an access token that was refused to another one, empty if there is none. Raises Trouble of stage token."""
 
+_FREE: Final = nullcontext()
 
-def log_in(client: SmtpClient, login: SmtpLogin, nonce: str, renew: Renew = lambda _: "") -> Dialogue[str]:
+
+def log_in(
+    client: SmtpClient,
+    login: SmtpLogin,
+    nonce: str,
+    renew: Renew = lambda _: "",
+    computing: AbstractContextManager[object] = _FREE,
+) -> Dialogue[str]:
     """Log in once, with one mechanism, and return its name; with an access token once more if the first is refused.
 
     The name is empty if the server offers no login and the plan allows that. ``nonce`` is a fresh random text for the
-    mechanisms that need one.
+    mechanisms that need one. ``computing`` is entered for each response that is computed.
     """
     try:
-        return (yield from _log_in_once(client, login, nonce))
+        return (yield from _log_in_once(client, login, nonce, computing))
     except Trouble as refusal:
         if not login.token or refusal.kind != "reply" or refusal.reply is None or refusal.reply.code != _REFUSED:
             raise
@@ -108,7 +117,7 @@ def log_in(client: SmtpClient, login: SmtpLogin, nonce: str, renew: Renew = lamb
     if fresh in ("", login.token):
         raise first
     try:
-        return (yield from _log_in_once(client, login.replace(token=fresh), nonce))
+        return (yield from _log_in_once(client, login.replace(token=fresh), nonce, computing))
     except Trouble as second:
         raise (first if second.reply is None else second) from None
 
@@ -117,7 +126,9 @@ _REFUSED: Final = 535
 """The answer to credentials that are not valid (RFC 4954, section 6)."""
 
 
-def _log_in_once(client: SmtpClient, login: SmtpLogin, nonce: str) -> Dialogue[str]:
+def _log_in_once(
+    client: SmtpClient, login: SmtpLogin, nonce: str, computing: AbstractContextManager[object]
+) -> Dialogue[str]:
     client.transcript.hide(*_secret_forms(login))
     if not client.tls and not login.in_clear:
         raise Trouble("auth", "auth-in-clear")
@@ -132,7 +143,7 @@ def _log_in_once(client: SmtpClient, login: SmtpLogin, nonce: str) -> Dialogue[s
         raise Trouble("auth", "auth-no-common-mechanism", offered=make_visible(" ".join(offered)), usable=ours)
     try:
         mechanism = MECHANISMS[name](login, nonce)
-        reply = yield from _exchange(client, name, mechanism)
+        reply = yield from _exchange(client, name, mechanism, computing)
     except LoginProblem as problem:
         raise Trouble("auth", "auth-protocol", message=str(problem), mechanism=name) from None
     if not reply[-1].positive:
@@ -191,7 +202,9 @@ def coded_forms(secret: str) -> list[str]:
     ]
 
 
-def _exchange(client: SmtpClient, name: str, mechanism: Mechanism) -> Dialogue[list[Reply]]:
+def _exchange(
+    client: SmtpClient, name: str, mechanism: Mechanism, computing: AbstractContextManager[object]
+) -> Dialogue[list[Reply]]:
     """Run a login and return every reply. The last one says whether the login succeeded."""
     initial = mechanism.initial
     _hide_response(client, initial)
@@ -200,7 +213,8 @@ def _exchange(client: SmtpClient, name: str, mechanism: Mechanism) -> Dialogue[l
     replies = [(yield from _await_reply("auth"))]
     while replies[-1].intermediate:
         try:
-            response = initial if held_back else mechanism.respond(_read_challenge(replies[-1], mechanism))
+            with computing:
+                response = initial if held_back else mechanism.respond(_read_challenge(replies[-1], mechanism))
         except LoginProblem:
             client.respond(None)
             yield from _await_reply("auth")

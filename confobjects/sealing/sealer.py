@@ -59,8 +59,8 @@ class RingSealer:
         key = self._ring.keys.get(key_id or self.key_id)
         if key is None:
             return None
-        derived = hmac.digest(key.secret, context, "sha256")
-        return hmac.digest(derived, data, "sha256").hex()
+        derived = hmac.new(key.secret, context, "sha256").digest()
+        return hmac.new(derived, data, "sha256").hexdigest()
 
     def unseal(self, sealed: str, context: bytes) -> bytes:
         """Return what was sealed for the same context.

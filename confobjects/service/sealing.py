@@ -131,7 +131,7 @@ class Digester:
 
     def digest(self, address: str) -> bytes:
         """Return the digest of an address."""
-        return hmac.digest(self._key, address.casefold().encode(), "sha256")[:_DIGEST]
+        return hmac.new(self._key, address.casefold().encode(), "sha256").digest()[:_DIGEST]
 
 
 __all__ = ["CLEAR", "OF_DAMAGED", "Cover", "Digester", "SealedLedgerError", "Sealer", "UnreadableError", "as_damaged"]

@@ -14,7 +14,9 @@ Laws:
    code made gets our limits for versions and suites; its verification is not changed.
 3. The same material and the same settings give the same context.
 4. A private key is never written to a file without encryption.
+5. While the process forks, nobody is in a call of OpenSSL: it is made in the gate
+   :data:`~confobjects.tls.forking.OPENSSL`, where nobody waits for another machine.
 
-Floors inside: ``der`` and ``stores`` (bytes to certificates), ``identities`` (key stores), ``authorities`` (of the
-system), ``contexts``; ``wrapping`` stands beside them.
+Floors inside: ``forking``; ``der`` and ``stores`` (bytes to certificates), ``identities`` (key stores), ``authorities``
+(of the system), ``sockets``, ``contexts``; ``wrapping`` stands beside them.
 """

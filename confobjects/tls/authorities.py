@@ -6,6 +6,20 @@ import os
 import re
 import ssl
 
+from confobjects.tls.forking import OPENSSL
+
+
+def make_client_context() -> ssl.SSLContext:
+    """Return a context of a client that trusts nobody yet."""
+    with OPENSSL:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def load_authorities(context: ssl.SSLContext) -> None:
+    """Let a context trust the authorities of the system."""
+    with OPENSSL:
+        context.load_default_certs()
+
 
 def read_system_state() -> str:
     """Return a text that changes when the system's store changes: its paths and their modification times."""
@@ -21,8 +35,8 @@ def read_system_state() -> str:
 
 def has_system_authorities() -> bool:
     """Tell whether the system trusts any authority. This takes 40 ms."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_default_certs()
+    context = make_client_context()
+    load_authorities(context)
     if context.cert_store_stats()["x509_ca"]:
         return True
     # OpenSSL reads a file of a directory with hashed names only when it needs that file.

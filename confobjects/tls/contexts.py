@@ -14,9 +14,11 @@ from collections.abc import Callable
 from typing import Final, Literal, TypeVar
 
 from confobjects.records import Record
+from confobjects.tls.authorities import load_authorities, make_client_context
 from confobjects.tls.forking import hold_while_forking
 from confobjects.tls.identities import Identity, load_identity
 from confobjects.tls.keystores import OwnKey
+from confobjects.tls.sockets import SOCKET
 from confobjects.tls.stores import StoreProblem
 
 VERSIONS: Final = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
@@ -70,8 +72,9 @@ _LOCK: Final = hold_while_forking(threading.Lock())
 _KEPT: Final = 64
 
 if hasattr(os, "register_at_fork"):
-    # A context has locks of its own, inside OpenSSL. One that a thread of the parent held in a handshake while the
-    # process forked is never freed in the child, whose handshakes would wait for it without end.
+    # A context has locks of its own, inside OpenSSL. One that a thread of the parent held while the process forked is
+    # never freed in the child, whose handshakes would wait for it without end. Our own threads are not in OpenSSL while
+    # the process forks, but a context that other code made may be used by other code.
     os.register_at_fork(after_in_child=_CONTEXTS.clear)
 
 
@@ -90,7 +93,9 @@ def context_for(recipe: Recipe) -> ssl.SSLContext:
 
 
 def _make_context(recipe: Recipe) -> ssl.SSLContext:
-    context = recipe.own or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = recipe.own or make_client_context()
+    if context.sslsocket_class is ssl.SSLSocket:
+        context.sslsocket_class = SOCKET
     _limit_context(context, recipe)
     if recipe.own is None:
         _set_trust(context, recipe)
@@ -126,7 +131,7 @@ def _set_trust(context: ssl.SSLContext, recipe: Recipe) -> None:
     # A certificate in the store is an anchor even if another one signed it, as in Java.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if recipe.system:
-        context.load_default_certs()
+        load_authorities(context)
     if recipe.certificates:
         try:
             context.load_verify_locations(cadata=b"".join(recipe.certificates))

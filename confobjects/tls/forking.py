@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import Final
 
 
 def hold_while_forking(lock: threading.Lock) -> threading.Lock:
@@ -14,3 +15,64 @@ def hold_while_forking(lock: threading.Lock) -> threading.Lock:
     if hasattr(os, "register_at_fork"):  # where processes can fork
         os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
     return lock
+
+
+class ForkGate:
+    """A room for many threads that nobody is in while the process forks.
+
+    A fork waits until all have left, and who comes meanwhile waits for the fork. It is for code that holds locks which
+    Python does not know. Nobody waits for another process in it, or for a lock of :func:`hold_while_forking`. A thread
+    may enter more than once, and fork inside. After ``patience`` seconds a process forks all the same: a thread that
+    hangs must not stop it.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._forking = False
+        self._changed = threading.Condition()
+        self._inside: dict[int, int] = {}
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self._shut, after_in_parent=self._open, after_in_child=self._open_in_child)
+
+    def __enter__(self) -> None:
+        me = threading.get_ident()
+        with self._changed:
+            while self._forking and me not in self._inside:
+                self._changed.wait()
+            self._inside[me] = self._inside.get(me, 0) + 1
+
+    def __exit__(self, *_: object) -> None:
+        me = threading.get_ident()
+        with self._changed:
+            self._inside[me] -= 1
+            if not self._inside[me]:
+                del self._inside[me]
+                if self._forking:
+                    self._changed.notify_all()
+
+    def _shut(self) -> None:
+        me = threading.get_ident()
+        self._changed.acquire()
+        self._changed.wait_for(lambda: not self._forking)  # another thread forks, too
+        self._forking = True
+        self._changed.wait_for(lambda: self._inside.keys() <= {me}, self._patience)
+
+    def _open(self) -> None:
+        self._forking = False
+        self._changed.notify_all()
+        self._changed.release()
+
+    def _open_in_child(self) -> None:
+        me = threading.get_ident()
+        self._changed = threading.Condition()
+        self._inside = {me: self._inside[me]} if me in self._inside else {}
+        self._forking = False
+
+
+OPENSSL: Final = ForkGate(5.0)
+"""Where OpenSSL is called without the interpreter's lock (GIL): the calls of ssl that read, write, shake hands or load.
+
+OpenSSL has locks for the whole process, such as those of its table of algorithms. A child that is forked while another
+thread holds one can make no TLS connection. A call that keeps the interpreter's lock needs no gate: nobody forks
+meanwhile.
+"""

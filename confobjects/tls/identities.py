@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from confobjects import inputs
 from confobjects.records import Record
+from confobjects.tls.forking import OPENSSL
 from confobjects.tls.keystores import OwnKey
 from confobjects.tls.stores import StoreProblem, open_pkcs12
 
@@ -87,7 +88,8 @@ def _as_pem(key: Any, password: str) -> bytes:
 
 def _load_chain(context: ssl.SSLContext, path: str, password: str) -> None:
     try:
-        context.load_cert_chain(path, password=password)  # always a text: with None, OpenSSL would ask at the terminal
+        with OPENSSL:
+            context.load_cert_chain(path, password=password)  # a text: with None, OpenSSL would ask at the terminal
     except (ssl.SSLError, OSError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
         raise StoreProblem("damaged", str(reason).replace("_", " ").lower(), _ADVICE) from None

@@ -21,7 +21,7 @@ from typing import Any, Final, Literal
 
 from confobjects import inputs
 from confobjects.tls import der
-from confobjects.tls.forking import hold_while_forking
+from confobjects.tls.forking import OPENSSL, hold_while_forking
 
 Kind = Literal[
     "damaged",
@@ -267,7 +267,7 @@ def _check_integrity(stored: der.Element, check: der.Element, password: str) -> 
     algorithm, derivation, digest = check.children
     name = _DIGESTS[algorithm.children[0].oid]
     key = _derive_key(derivation, password, "INTEGRITY_CHECK", hashlib.new(name).digest_size)
-    if not hmac.compare_digest(hmac.digest(key, stored.whole, name), digest.content):
+    if not hmac.compare_digest(hmac.new(key, stored.whole, name).digest(), digest.content):
         raise password_problem(password)
 
 
@@ -305,12 +305,14 @@ def _derive_key(derivation: der.Element, password: str, purpose: str, length: in
         n, r, p = (number.integer for number in numbers[:_SCRYPT_NUMBERS])
         if not 0 < n * r * p <= _MOST_ITERATIONS:
             raise ValueError("a derivation that takes too long")
-        return hashlib.scrypt(secret, salt=salt.content, n=n, r=r, p=p, maxmem=_MOST_MEMORY, dklen=length)
+        with OPENSSL:
+            return hashlib.scrypt(secret, salt=salt.content, n=n, r=r, p=p, maxmem=_MOST_MEMORY, dklen=length)
     if algorithm.oid != _PBKDF2 or not 0 < numbers[0].integer <= _MOST_ITERATIONS:
         raise ValueError("an unknown derivation")
     digests = [number.children[0].oid for number in numbers if number.tag == der.SEQUENCE]
     name = _DIGESTS[digests[0]] if digests else "sha1"
-    return hashlib.pbkdf2_hmac(name, secret, salt.content, numbers[0].integer, length)
+    with OPENSSL:
+        return hashlib.pbkdf2_hmac(name, secret, salt.content, numbers[0].integer, length)
 
 
 # -- the table ---------------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from confobjects.mail.smtp import Misuse, SmtpClient
 from confobjects.mail.states import State
 from confobjects.mail.transaction import DeliveryOutcome, Leave, deliver
 from confobjects.mail.transcript import Transcript
+from confobjects.tls.forking import OPENSSL
 from confobjects.transport.channel import SmtpChannel
 from confobjects.transport.deadline import Deadline
 from confobjects.transport.deadline import StepLimit as Limit
@@ -177,7 +178,7 @@ class Connection:
         """Log in if the plan asks for it."""
         if self._login is not None:
             nonce = secrets.token_urlsafe(24)
-            self.mechanism = self.run(log_in(self.client, self._login, nonce, self._renew_token))
+            self.mechanism = self.run(log_in(self.client, self._login, nonce, self._renew_token, OPENSSL))
         self._route = self.route
         self._opened_before = f"on the connection to {self.address} that was opened before"
         if self._channel is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import os
 import ssl
 import subprocess
@@ -13,13 +15,15 @@ from typing import Any
 
 import pytest
 
+from confobjects.errors import MailError
 from confobjects.mail.planning import plan_delivery
+from confobjects.tls.forking import OPENSSL
 from confobjects.transport.mailer import Mailer
 from confobjects.transport.trust import trust_for
 from tests.conftest import ROOT
 from tests.servers import Given, mail_server
-from tests.servers.fake_smtp import FakeSmtp
-from tests.transport.sending import CLEAR, fork, mails, numbers, only_pool, parts, wait_for
+from tests.servers.fake_smtp import FakeSmtp, Session
+from tests.transport.sending import CLEAR, LOGIN, fork, mails, numbers, only_pool, parts, wait_for
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot fork here")
 
@@ -150,3 +154,27 @@ def test_what_tls_needs_is_loaded_before_a_process_may_fork() -> None:
     code = "import sys, confobjects.tls.wrapping; print('encodings.idna' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "True\n"
+
+
+def test_a_password_is_hashed_in_the_gate_that_forks_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSL hashes it without the interpreter's lock, and the room of the mechanisms knows no threads."""
+    found: list[bool] = []
+    derive = hashlib.pbkdf2_hmac
+
+    def look(*given: Any) -> bytes:
+        found.append(threading.get_ident() in OPENSSL._inside)
+        return derive(*given)
+
+    def challenge(session: Session) -> None:
+        said = base64.b64decode(session.server.commands[-1].split()[-1]).decode()
+        answer = f"r={said.partition(',r=')[2]}more,s=c2FsdA==,i=4096".encode()
+        session.send(b"334 " + base64.b64encode(answer) + b"\r\n")
+
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", look)
+    script: Any = {"EHLO": b"250-fake\r\n250 AUTH SCRAM-SHA-256\r\n", "AUTH": challenge, "auth": b"535 5.7.8 no\r\n"}
+    with FakeSmtp(script) as fake:
+        given = mail_server(fake.port, "confobjects.allow-insecure=login-in-clear", **CLEAR, **LOGIN)
+        with Mailer(given) as mailer, pytest.raises(MailError):
+            mailer.send(*parts(mails(1)[0]))
+    assert found == [True]
+    assert not OPENSSL._inside
