@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
+import time
 from typing import Final
 
 
@@ -20,7 +22,8 @@ def hold_while_forking(lock: threading.Lock) -> threading.Lock:
 class ForkGate:
     """A room for many threads that nobody is in while the process forks.
 
-    A fork waits until all have left, and who comes meanwhile waits for the fork. It is for code that holds locks which
+    A fork waits until all have left, and until threads that were there and end have ended. Who comes meanwhile waits for
+    the fork. It is for code that holds locks which
     Python does not know. Nobody waits for another process in it, or for a lock of :func:`hold_while_forking`. A thread
     may enter more than once, and fork inside. After ``patience`` seconds a process forks all the same: a thread that
     hangs must not stop it.
@@ -31,6 +34,7 @@ class ForkGate:
         self._forking = False
         self._changed = threading.Condition()
         self._inside: dict[int, int] = {}
+        self._guests: dict[int, int] = {}
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(before=self._shut, after_in_parent=self._open, after_in_child=self._open_in_child)
 
@@ -40,6 +44,7 @@ class ForkGate:
             while self._forking and me not in self._inside:
                 self._changed.wait()
             self._inside[me] = self._inside.get(me, 0) + 1
+            self._guests[me] = threading.get_native_id()
 
     def __exit__(self, *_: object) -> None:
         me = threading.get_ident()
@@ -55,7 +60,19 @@ class ForkGate:
         self._changed.acquire()
         self._changed.wait_for(lambda: not self._forking)  # another thread forks, too
         self._forking = True
+        end = time.monotonic() + self._patience
         self._changed.wait_for(lambda: self._inside.keys() <= {me}, self._patience)
+        self._await_ends(end)
+
+    def _await_ends(self, end: float) -> None:
+        """Wait for threads that Python has ended and the system not yet: OpenSSL tidies up at the end of a thread.
+
+        It holds a lock meanwhile, and Python does not know of it. Only Linux tells which threads there are.
+        """
+        for ended in self._guests.keys() - sys._current_frames().keys():  # noqa: SLF001 - it is documented
+            task = f"/proc/self/task/{self._guests.pop(ended)}"
+            while os.path.exists(task) and time.monotonic() < end:
+                time.sleep(0.0002)
 
     def _open(self) -> None:
         self._forking = False
@@ -66,6 +83,7 @@ class ForkGate:
         me = threading.get_ident()
         self._changed = threading.Condition()
         self._inside = {me: self._inside[me]} if me in self._inside else {}
+        self._guests = {}
         self._forking = False
 
 
