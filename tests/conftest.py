@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.order import put_long_files_first
+
 ROOT = Path(__file__).resolve().parent.parent
 
 pytest_plugins = ["tests.servers.fixtures"]
@@ -55,6 +57,11 @@ def _same_world_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator
         for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
             patch.delenv(name, raising=False)
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the long files begin first."""
+    put_long_files_first(items)
 
 
 def pytest_collection_finish() -> None:
