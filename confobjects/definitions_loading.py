@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -44,11 +44,26 @@ def load_registry(
     An installed definition that cannot be used is left out and named in the registry, with all that is built on it.
     Raises :class:`~confobjects.errors.DefinitionError` with every problem of the directories.
     """
-    return _load(tuple(directories), _OwnDefinitions(all_of_them=builtin), installed)
+    chosen = tuple(directories)
+    if chosen or installed:
+        return _load(chosen, _OwnDefinitions(all_of_them=builtin), installed)
+    return _load_own(_read_allowed(), all_of_them=builtin)
+
+
+@cache
+def _load_own(allowed: AllowedCode, *, all_of_them: bool) -> Registry:
+    """Return the definitions of the library, once for all that a process opens: they do not change while it runs."""
+    own = _OwnDefinitions(all_of_them=all_of_them)
+    return Registry(own.documents, allowed, recompose=partial(_load, (), own))
+
+
+def _read_allowed() -> AllowedCode:
+    """Return the code that the environment allows. Raises :class:`~confobjects.errors.UsageError`."""
+    return parse_allowed(os.environ.get(ALLOW_CODE_VARIABLE, ""))
 
 
 def _load(chosen: tuple[str, ...], own: _OwnDefinitions, installed: tuple[InstalledText, ...]) -> Registry:
-    allowed = parse_allowed(os.environ.get(ALLOW_CODE_VARIABLE, ""))
+    allowed = _read_allowed()
     texts: list[_Text] = []
     unread = [problem for directory in chosen for problem in _read_definitions(directory, texts)]
 

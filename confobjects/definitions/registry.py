@@ -96,7 +96,7 @@ class Registry(DefinitionDocuments):
         if built is None:
             if name not in self.documents:
                 raise _unknown_name_error("object type", name, self.documents)
-            built = self._built[name] = building.build_definition(self, name)
+            built = self._built.setdefault(name, building.build_definition(self, name))  # once, in all threads
         return built
 
     def property(self, definition: ManagedObjectDefinition, name: str) -> PropertyDefinition:
