@@ -30,6 +30,7 @@ from confobjects.service.rules.settings import Settings
 from tests.cli.documents import CANARY, provider, server, small, tell
 from tests.cli.sessions import FAMILY, GOLDEN, INSTALLABLE, Outcome, fresh, run
 from tests.docs_check import ROOT
+from tests.servers.dns import DnsServer
 
 OTHERWISE = {
     "completion": "a script for a shell",
@@ -209,7 +210,7 @@ RUNS: dict[str, list[list[str]]] = {
     "seal-status": [["seal", "status"]],
     "test": [
         ["test-mail-server", "--server-name", "closed"],
-        ["test-mail-server", "--sender-name", "news", "--resolver", "127.0.0.1:1"],
+        ["test-mail-server", "--sender-name", "news", "--resolver", "{resolver}"],
     ],
     "test-provider": [["test-oauth2-provider", "--provider-name", "none"]],
     "watch-state": [["watch", "--count", "0"]],
@@ -319,8 +320,8 @@ def prepared(directory: Path) -> dict[str, str]:
     ("form", "words"), [(form, words) for form, several in RUNS.items() for words in several], ids=lambda x: str(x)[:60]
 )
 def test_a_run_prints_its_form(form: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with fresh(tmp_path):
-        places = prepared(tmp_path)
+    with fresh(tmp_path), DnsServer({}) as resolver:
+        places = prepared(tmp_path) | {"resolver": f"127.0.0.1:{resolver.port}"}
         if words[0].startswith("mail-"):
             places["mail"] = accept_mails(places["url"])
         if words[0] == "seal":
