@@ -12,7 +12,6 @@ TESTS: Final = Path(__file__).resolve().parent
 LONG: Final = (
     "storage/test_canary_in_outputs.py",
     "service/test_guide.py",
-    "storage/ldap/test_bad_peers.py",
     "cli/test_output_shapes.py",
     "cli/test_followers_running.py",
     "storage/test_followers.py",

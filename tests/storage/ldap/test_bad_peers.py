@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.servers.fake_ldap import ADD, BIND, DELETE, EXTENDED, MODIFY, RENAME,
 BASE = DN.parse("cn=config,dc=example,dc=com")
 ONE = BASE.child("cn", "one")
 SOON: dict[str, Any] = {"deadline": 0.8, "connect_timeout": 0.8}
+Done = Callable[..., Any]
 LOGIN: dict[str, Any] = {"bind_dn": "cn=admin", "bind_password": "canary 3P"}
 
 
@@ -43,38 +45,46 @@ CLOSED = "closed the connection"
 NONSENSE = "sent an answer that is not LDAP"
 
 
-@pytest.mark.parametrize(
-    ("script", "options", "words"),
-    [
-        ({BIND: fake_ldap.hang}, LOGIN, f"ldap://HOST {HUNG} (logging in)"),
-        ({BIND: fake_ldap.drip}, LOGIN, f"ldap://HOST {HUNG} (logging in)"),
-        ({BIND: fake_ldap.close}, LOGIN, f"ldap://HOST {CLOSED} (logging in)"),
-        ({BIND: fake_ldap.babble}, LOGIN, f"ldap://HOST {NONSENSE} (logging in)"),
-        ({EXTENDED: fake_ldap.hang}, {"start_tls": True}, f"ldap://HOST {HUNG} (StartTLS)"),
-        ({EXTENDED: fake_ldap.drip}, {"start_tls": True}, f"ldap://HOST {HUNG} (StartTLS)"),
-        ({EXTENDED: answer(2, "no TLS here")}, {"start_tls": True}, "ldap://HOST does not start TLS\n  the server says: result 2 (protocolError), no TLS here"),
-        ({EXTENDED: lambda peer: (answer()(peer), peer.hang())[-1]}, {"start_tls": True}, f"ldap://HOST {HUNG} (negotiating TLS)"),
-        ({SEARCH: fake_ldap.hang}, {}, f"ldap://HOST {HUNG} (searching)"),
-        ({SEARCH: fake_ldap.drip}, {}, f"ldap://HOST {HUNG} (searching)"),
-        ({SEARCH: fake_ldap.close}, {}, f"ldap://HOST {CLOSED} (searching)"),
-        ({SEARCH: fake_ldap.babble}, {}, f"ldap://HOST {NONSENSE} (searching)"),
-        ({SEARCH: fake_ldap.take_leave}, {}, f"ldap://HOST {CLOSED} (searching)"),
-        ({BIND: fake_ldap.take_leave}, LOGIN, f"ldap://HOST {CLOSED} (logging in)"),
-        ({SEARCH: lambda peer: peer.send(b"\x30\x84\xff\xff\xff\xff")}, {}, f"ldap://HOST {NONSENSE} (searching)"),
-        ({SEARCH: lambda peer: peer.send(b"\x30\x80")}, {}, f"ldap://HOST {NONSENSE} (searching)"),
-        ({SEARCH: lambda peer: peer.send(fake_ldap.entry(99, "cn=x", {}))}, {}, f"ldap://HOST {NONSENSE} (searching)"),
-        ({SEARCH: answer(51, "too many")}, {}, "the server is busy\n  the server says: result 51 (busy), too many"),
-        ({SEARCH: answer(52)}, {}, "the server is not available now"),
-        ({SEARCH: answer(10, referrals=("ldap://other/cn=config",))}, {}, "does not hold it and refers to ldap://other/cn=config"),
-    ],
-)  # fmt: skip
-def test_a_server_that_cannot_be_used_is_left_in_every_stage(
-    script: dict[int, Reply], options: dict[str, Any], words: str
-) -> None:
+def begin_tls_and_hang(peer: fake_ldap.Peer) -> None:
+    answer()(peer)
+    peer.hang()
+
+
+STAGES: Final[list[tuple[dict[int, Reply], dict[str, Any], str]]] = [
+    ({BIND: fake_ldap.hang}, LOGIN, f"ldap://HOST {HUNG} (logging in)"),
+    ({BIND: fake_ldap.drip}, LOGIN, f"ldap://HOST {HUNG} (logging in)"),
+    ({BIND: fake_ldap.close}, LOGIN, f"ldap://HOST {CLOSED} (logging in)"),
+    ({BIND: fake_ldap.babble}, LOGIN, f"ldap://HOST {NONSENSE} (logging in)"),
+    ({EXTENDED: fake_ldap.hang}, {"start_tls": True}, f"ldap://HOST {HUNG} (StartTLS)"),
+    ({EXTENDED: fake_ldap.drip}, {"start_tls": True}, f"ldap://HOST {HUNG} (StartTLS)"),
+    ({EXTENDED: answer(2, "no TLS here")}, {"start_tls": True}, "ldap://HOST does not start TLS\n  the server says: result 2 (protocolError), no TLS here"),
+    ({EXTENDED: begin_tls_and_hang}, {"start_tls": True}, f"ldap://HOST {HUNG} (negotiating TLS)"),
+    ({SEARCH: fake_ldap.hang}, {}, f"ldap://HOST {HUNG} (searching)"),
+    ({SEARCH: fake_ldap.drip}, {}, f"ldap://HOST {HUNG} (searching)"),
+    ({SEARCH: fake_ldap.close}, {}, f"ldap://HOST {CLOSED} (searching)"),
+    ({SEARCH: fake_ldap.babble}, {}, f"ldap://HOST {NONSENSE} (searching)"),
+    ({SEARCH: fake_ldap.take_leave}, {}, f"ldap://HOST {CLOSED} (searching)"),
+    ({BIND: fake_ldap.take_leave}, LOGIN, f"ldap://HOST {CLOSED} (logging in)"),
+    ({SEARCH: lambda peer: peer.send(b"\x30\x84\xff\xff\xff\xff")}, {}, f"ldap://HOST {NONSENSE} (searching)"),
+    ({SEARCH: lambda peer: peer.send(b"\x30\x80")}, {}, f"ldap://HOST {NONSENSE} (searching)"),
+    ({SEARCH: lambda peer: peer.send(fake_ldap.entry(99, "cn=x", {}))}, {}, f"ldap://HOST {NONSENSE} (searching)"),
+    ({SEARCH: answer(51, "too many")}, {}, "the server is busy\n  the server says: result 51 (busy), too many"),
+    ({SEARCH: answer(52)}, {}, "the server is not available now"),
+    ({SEARCH: answer(10, referrals=("ldap://other/cn=config",))}, {}, "does not hold it and refers to ldap://other/cn=config"),
+]  # fmt: skip
+
+
+def leave(number: int) -> tuple[int, str]:
+    script, options, _ = STAGES[number]
     with FakeLdap(script) as server:
-        code, text = refused(server.url, **options)
+        return refused(server.url, **options)
+
+
+@pytest.mark.parametrize("number", range(len(STAGES)))
+def test_a_server_that_cannot_be_used_is_left_in_every_stage(number: int, done: Done) -> None:
+    code, text = done(leave, number)
     assert code == 20
-    assert words in text
+    assert STAGES[number][2] in text
     assert "remedy: " in text
 
 
@@ -207,9 +217,10 @@ def test_every_refusal_to_write_is_an_error(which: str, code: int, text: str, ex
     assert text in found[1]
 
 
-@pytest.mark.parametrize("which", CHANGES)
-@pytest.mark.parametrize("reply", [fake_ldap.hang, fake_ldap.close, fake_ldap.drip])
-def test_a_write_whose_answer_is_lost_is_looked_up(which: str, reply: Reply) -> None:
+LOST: Final = [(which, reply) for which in CHANGES for reply in (fake_ldap.hang, fake_ldap.close, fake_ldap.drip)]
+
+
+def lose_the_answer(which: str, reply: Reply) -> tuple[int, str, list[int]]:
     request, change = CHANGES[which]
     with FakeLdap({request: reply}) as server:
 
@@ -218,10 +229,16 @@ def test_a_write_whose_answer_is_lost_is_looked_up(which: str, reply: Reply) -> 
 
         server.script[SEARCH] = look_up
         code, text = refused(server.url, write(change))
+    return code, text, server.requests
+
+
+@pytest.mark.parametrize(("which", "reply"), LOST)
+def test_a_write_whose_answer_is_lost_is_looked_up(which: str, reply: Reply, done: Done) -> None:
+    code, text, requests = done(lose_the_answer, which, reply)
     assert code == 20
     assert "it is unknown whether the entry" in text
-    assert server.requests.count(request) == 1  # never repeated blindly
-    assert SEARCH in server.requests
+    assert requests.count(CHANGES[which][0]) == 1  # never repeated blindly
+    assert SEARCH in requests
 
 
 def added(peer: fake_ldap.Peer) -> None:
@@ -261,17 +278,45 @@ def test_a_write_that_will_not_happen_any_more_is_repeated_on_the_same_server() 
     assert other.requests == []
 
 
-@pytest.mark.parametrize("which", CHANGES)
-@pytest.mark.parametrize("reply", [fake_ldap.hang, fake_ldap.drip, fake_ldap.babble])
-def test_a_write_that_may_happen_yet_is_not_repeated_anywhere(which: str, reply: Reply) -> None:
+UNSURE: Final = [(which, reply) for which in CHANGES for reply in (fake_ldap.hang, fake_ldap.drip, fake_ldap.babble)]
+
+
+def leave_it_open(which: str, reply: Reply) -> tuple[int, str, list[int], list[int]]:
     request, change = CHANGES[which]
     unchanged = answer(32) if which == "add" else one_found
     with FakeLdap({request: reply, SEARCH: unchanged}) as server, FakeLdap({SEARCH: unchanged}) as other:
         code, text = refused(f"{server.url} {other.url}", write(change))
+    return code, text, server.requests, other.requests
+
+
+@pytest.mark.parametrize(("which", "reply"), UNSURE)
+def test_a_write_that_may_happen_yet_is_not_repeated_anywhere(which: str, reply: Reply, done: Done) -> None:
+    code, text, requests, others = done(leave_it_open, which, reply)
     assert code == 20
     assert "it is unknown whether the entry" in text
-    assert server.requests.count(request) == 1
-    assert set(other.requests) <= {SEARCH}
+    assert requests.count(CHANGES[which][0]) == 1
+    assert set(others) <= {SEARCH}
+
+
+CASES: Final[dict[Callable[..., Any], list[tuple[Any, ...]]]] = {
+    leave: [(number,) for number in range(len(STAGES))],
+    lose_the_answer: LOST,
+    leave_it_open: UNSURE,
+}
+
+
+@pytest.fixture(scope="module")
+def done() -> Iterator[Done]:
+    """What does the cases of a kind and returns the result of one of them. All begin together, for they only wait."""
+    begun: dict[tuple[Any, ...], Future[Any]] = {}
+    with ThreadPoolExecutor(max(map(len, CASES.values()))) as threads:
+
+        def finish(act: Callable[..., Any], *case: Any) -> Any:
+            if (act, *case) not in begun:
+                begun.update({(act, *each): threads.submit(act, *each) for each in CASES[act]})
+            return begun[act, *case].result()
+
+        yield finish
 
 
 def test_a_write_that_is_seen_on_another_server_has_happened() -> None:
