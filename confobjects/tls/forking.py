@@ -22,11 +22,10 @@ def hold_while_forking(lock: threading.Lock) -> threading.Lock:
 class ForkGate:
     """A room for many threads that nobody is in while the process forks.
 
-    A fork waits until all have left, and until threads that were there and end have ended. Who comes meanwhile waits for
-    the fork. It is for code that holds locks which
-    Python does not know. Nobody waits for another process in it, or for a lock of :func:`hold_while_forking`. A thread
-    may enter more than once, and fork inside. After ``patience`` seconds a process forks all the same: a thread that
-    hangs must not stop it.
+    A fork waits until all have left, and until threads that were inside and are ending have ended. Who comes meanwhile
+    waits for the fork. It is for code that holds locks which Python does not know. Nobody waits for another process in
+    it, or for a lock of :func:`hold_while_forking`. A thread may enter more than once, and fork inside. After
+    ``patience`` seconds a process forks all the same: a thread that hangs must not stop it.
     """
 
     def __init__(self, patience: float) -> None:
@@ -34,7 +33,9 @@ class ForkGate:
         self._forking = False
         self._changed = threading.Condition()
         self._inside: dict[int, int] = {}
+        """How often each thread has entered and not left, by its identifier."""
         self._guests: dict[int, int] = {}
+        """The system's number of each thread that was ever inside. An identifier is used again: there are few."""
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(before=self._shut, after_in_parent=self._open, after_in_child=self._open_in_child)
 
