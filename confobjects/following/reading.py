@@ -161,8 +161,8 @@ class StoredReader:
         if found is None:
             return None
         after, last = self._read_history(since), self._site.storage.moment()
-        if last == moment and _newest_of(after) == _newest_of(noted):
-            return self._take(found, after, since, moment)
+        if last == moment and after == noted:
+            return None if _is_being_made(after, moment) else self._take(found, after, since, moment)
         return self._catch_up(found, noted or (), after or (), since, (moment, last))
 
     def _catch_up(
@@ -182,14 +182,13 @@ class StoredReader:
         if storage.serialises_writers or moment.unfinished:
             return None
         for _ in range(_MOST_ROUNDS):
-            settled = _list_settled(noted)
-            if not settled or not after or last.epoch != moment.epoch:
+            settled, sure = _list_settled(noted), _list_settled(after)
+            if not settled or not sure or last.epoch != moment.epoch:
                 return None
             base = settled[-1].number
             strange = _list_strange(found.revisions, base, last, after)
-            is_whole = not last.unfinished and len(_list_settled(after)) == len(after)
-            cut = self._find_cut(base, noted, after, found) if is_whole and not strange else None
-            if cut is not None:
+            cut = None if strange else self._find_cut(base, noted, after, found)
+            if cut is not None and cut <= sure[-1].number:
                 return self._take(found, [one for one in after if one.number <= cut], since, moment)
             again = self._read_again(found, noted, after, strange)
             if again is None:
@@ -412,6 +411,12 @@ def _list_strange(
     return [
         dn for dn, number in revisions.items() if number and base < number <= (last.last or 0) and number not in numbers
     ]
+
+
+def _is_being_made(noted: Sequence[NotedChange] | None, moment: Moment) -> bool:
+    """Tell whether a change is being made that the moment does not know as unfinished."""
+    unfinished = {one.number for one in moment.unfinished}
+    return any(one.state == "pending" and one.number not in unfinished for one in noted or ())
 
 
 def _list_settled(noted: Sequence[NotedChange]) -> list[NotedChange]:

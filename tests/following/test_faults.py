@@ -216,6 +216,36 @@ def test_many_changes_of_several_writers_at_once_are_told_once_and_in_order(dire
         assert [one.number for one in context.history()] == list(range(1, 2 * most + 2))  # a gap could be filled later
 
 
+def test_changes_of_one_object_each_of_several_writers_at_once_are_told_once_and_in_order(directory: Directory) -> None:
+    """The writers keep their connections, so they meet at every number; each changes an object of its own."""
+    told, names, most = Told(), ("x", "y", "z"), 30
+
+    def write(name: str) -> None:
+        with confobjects.open(directory.url, definitions=REGISTRY) as context:
+            for number in range(most):
+                with context.change() as tx:
+                    tx.set("mail-server", name, {"smtp-server": f"{name}{number}.example.com"})
+
+    with directory.change() as tx:
+        for name in names:
+            tx.create("mail-server", name, {"enabled": True, "smtp-server": "first.example.com"})
+    with directory.live() as live:
+        live.listen()(told)
+        writers = [Thread(target=write, args=(name,)) for name in names]
+        for one in writers:
+            one.start()
+        for one in writers:
+            one.join(LONG)
+        with confobjects.open(directory.url, definitions=REGISTRY) as context:
+            assert live.wait_for(context.history()[-1].number, LONG)
+    found = numbers(told)
+    assert None not in found
+    assert found == sorted(set(found), key=lambda number: number or 0)
+    for name in names:
+        mine = [one.after["smtp-server"].host for one in told.events if one.path.name == name and one.after]
+        assert mine == [f"{name}{number}.example.com" for number in range(most)]
+
+
 def test_a_clock_that_jumps_changes_nothing(tmp_path: Path) -> None:
     file, told, time = File(tmp_path), Told(), PassingTime()
     day = [0.0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 
-import pytest
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
@@ -245,14 +244,7 @@ def test_half_of_a_change_that_is_taken_back_meanwhile_is_never_found(size: int,
         since = number
 
 
-@pytest.mark.parametrize(
-    ("part", "is_deletion"),
-    [
-        pytest.param(0.2, False, id="while all is read"),
-        pytest.param(0.95, True, id="while the end of the history is read, and it is read again"),
-    ],
-)
-def test_what_a_change_that_is_taken_back_has_left_in_an_entry_is_not_found(part: float, *, is_deletion: bool) -> None:
+def test_what_a_change_that_is_taken_back_has_left_in_an_entry_is_not_found() -> None:
     """It begins when a part of all has been read, and is taken back when its entry has been read."""
     storage = BesetDirectory()
     others = Others(storage, 10, 0)
@@ -262,15 +254,41 @@ def test_what_a_change_that_is_taken_back_has_left_in_an_entry_is_not_found(part
 
     def write(newest: DN) -> None:
         if len(others.states) == 2:
-            others.begin("s8", "s9", is_deletion=is_deletion)
+            others.begin("s8", "s9")
             storage.pace = 1
         elif storage.begun and newest == others.dn_of("s8"):
             storage.take_back()
 
-    storage.pace, storage.writer = round(part * quiet), write
+    storage.pace, storage.writer = round(0.2 * quiet), write
     number, hosts, reads = read_all(storage, StoredReader(site, sources), None)
     assert hosts == others.states[number]
     assert quiet < reads < quiet + 4 * STEP
+
+
+def test_an_object_that_was_missing_when_it_was_read_again_is_found_when_its_deletion_is_taken_back() -> None:
+    """A change in the middle has its objects read again, and with them what the next change touches by then."""
+    storage = BesetDirectory()
+    others = Others(storage, 10, 0)
+    sources = LiveSources(Resolvers, ".")
+    site = Site.of(REGISTRY, storage, sources)
+    _, _, quiet = read_all(storage, StoredReader(site, sources), None)
+    seen = []
+
+    def write(newest: DN) -> None:
+        if storage.reads == round(0.25 * quiet):
+            others.write_unmarked("s0", "s9")
+            storage.mark_done()
+        elif storage.reads == round(0.9 * quiet):
+            others.begin("s8", "s7", is_deletion=True)
+        elif storage.begun and newest == others.dn_of("s8"):
+            seen.append(storage.reads > quiet)
+            storage.take_back()
+
+    storage.pace, storage.writer = 1, write
+    number, hosts, reads = read_all(storage, StoredReader(site, sources), None)
+    assert (number, hosts) == (2, others.states[2])
+    assert seen == [True]
+    assert reads < quiet + 4 * STEP
 
 
 def test_a_change_is_known_as_whole_that_was_marked_as_done_after_the_history_was_read() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from multiprocessing import get_context
 from threading import Event, Thread
 
@@ -35,7 +36,7 @@ def write(directory: Directory, host: str) -> None:
         tx.set("mail-server", "one", {"auth-username": host, "auth-password": SECRET})
 
 
-def die_at(directory: Directory, request: int) -> bool:
+def die_at(directory: Directory, request: int, work: Callable[[], None] | None = None) -> bool:
     """Write in a process that is killed before one of its requests; return whether it came to that."""
 
     def run() -> None:
@@ -49,7 +50,10 @@ def die_at(directory: Directory, request: int) -> bool:
             make(self, change, before)
 
         LdapStorage._carry_out = carry_out  # type: ignore[method-assign]  # in this process only
-        write(directory, f"h{request}")
+        if work is None:
+            write(directory, f"h{request}")
+        else:
+            work()
 
     process = get_context("fork").Process(target=run)
     process.start()
@@ -95,7 +99,11 @@ def test_half_of_a_change_is_never_in_effect_and_the_rest_goes_on_when_it_is_fin
     assert len(finished) == (0 if request_ == 2 else 3)  # nothing was made of it: it is taken back
 
 
-def test_a_change_that_is_being_written_is_no_problem_and_is_told_when_it_is_whole(directory: Directory) -> None:
+@pytest.mark.parametrize("names", [NAMES, ("two",)], ids=["several objects", "one object"])
+def test_a_change_that_is_being_written_is_no_problem_and_is_told_when_it_is_whole(
+    directory: Directory, names: tuple[str, ...]
+) -> None:
+    """Also a change of one object is told before those with higher numbers, although it is made after them."""
     fill(directory)
     told = Told()
     reached, go_on = Event(), Event()
@@ -114,7 +122,7 @@ def test_a_change_that_is_being_written_is_no_problem_and_is_told_when_it_is_who
 
             storage._carry_out = carry_out  # type: ignore[method-assign]  # the writer waits for the test
             with context.change() as tx:
-                for name in NAMES:
+                for name in names:
                     tx.set("mail-server", name, {"smtp-server": "second.example.com"})
 
     with directory.live() as live, directory.live() as other:
@@ -129,5 +137,16 @@ def test_a_change_that_is_being_written_is_no_problem_and_is_told_when_it_is_who
         go_on.set()
         assert live.wait_for(4, LONG)
         writer.join(LONG)
-        assert [one.number for one in told.events] == [3, 3, 3, 4]
-        assert hosts(live) == {"second.example.com"}
+        assert [one.number for one in told.events] == [*(3 for _ in names), 4]
+        assert {live["mail-server", name]["smtp-server"].host for name in names} == {"second.example.com"}
+
+
+def test_a_change_of_one_object_whose_writer_died_before_it_keeps_nobody_waiting(directory: Directory) -> None:
+    told = Told()
+    with directory.live() as live:
+        live.listen()(told)
+        assert die_at(directory, 2, lambda: directory.set(smtp_server="never.example.com"))
+        with directory.change() as tx:
+            tx.create("mail-server", "four", FIRST)
+        assert live.wait_for(3, LONG)
+    assert [(one.number, str(one.path)) for one in told.events] == [(3, "/mail-server/four")]

@@ -30,6 +30,7 @@ from confobjects.mapping.entry import (
     apply,
     rename_entry,
 )
+from confobjects.mapping.journal import WRITER
 from confobjects.mapping.ldap_schema import as_ldif, build_schema, format_access_rules, upgrade
 from confobjects.objects.changes import PropertyChanges
 from confobjects.storage.ldap import LdapStorage, plans, writers
@@ -377,6 +378,10 @@ def told(number: int, state: str, *steps: str) -> StoredRecord:
     return StoredRecord(number, state, steps, Entry(ONE, {}))
 
 
+def at_work(number: int, *steps: str) -> StoredRecord:
+    return StoredRecord(number, "written", steps, Entry(ONE, {WRITER: ("me",)}))
+
+
 def step(kind: str, before: int, dn: DN = ONE, *new: DN) -> str:
     names = ", ".join(f'"{name}"' for name in (dn, *new))
     return f'["{kind}", {before}, {names}]'
@@ -432,6 +437,28 @@ def step(kind: str, before: int, dn: DN = ONE, *new: DN) -> str:
             ["done", "done"],
             id="what is above it was renamed since",
         ),
+        pytest.param([at_work(5, step("modify", 4))], {ONE: 4}, ["pending"], id="not made yet"),
+        pytest.param([at_work(5, step("add", 0))], {}, ["pending"], id="not added yet"),
+        pytest.param([at_work(5, step("modify", 4))], {ONE: 5}, ["done"], id="made, its writer does not know yet"),
+        pytest.param([at_work(5, step("add", 0))], {ONE: 3}, ["void"], id="another one has added it"),
+        pytest.param(
+            [at_work(5, step("modify", 4)), at_work(6, step("modify", 4))],
+            {ONE: 6},
+            ["void", "done"],
+            id="another one was faster",
+        ),
+        pytest.param(
+            [at_work(5, step("modify", 4)), at_work(6, step("modify", 4))],
+            {ONE: 4},
+            ["pending", "pending"],
+            id="one of both will be faster",
+        ),
+        pytest.param(
+            [told(3, "written", step("add", 0)), told(4, "done", step("delete", 3)), at_work(5, step("add", 0))],
+            {},
+            ["done", "done", "pending"],
+            id="not added again yet",
+        ),
         pytest.param([told(5, "intent", step("modify", 4))], {ONE: 5}, ["pending"], id="a plan"),
         pytest.param([told(5, "void", step("modify", 4))], {ONE: 5}, ["void"], id="taken back"),
         pytest.param([told(5, "what", "nonsense")], {}, ["unclear"], id="nonsense"),
@@ -440,7 +467,7 @@ def step(kind: str, before: int, dn: DN = ONE, *new: DN) -> str:
 def test_what_records_and_revisions_say(
     records: list[StoredRecord], revisions: dict[DN, int], expected: list[str]
 ) -> None:
-    states = judge_records(records, revisions.get)
+    states = judge_records(records, revisions.get, lambda record: bool(record.entry.get(WRITER)))
     assert [states[record.number] for record in records] == expected
 
 

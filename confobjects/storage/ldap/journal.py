@@ -5,7 +5,8 @@ Laws of this module:
 1. The record of a commit is written before its first change. So the history knows every change, unless the directory
    keeps no history.
 2. A commit with one change sets the number of its record as the revision of the entry. Whenever its writer dies, the
-   revision shows whether the change was made. That costs one request.
+   revision shows whether the change was made. That costs one request. Until then the record's writer tells whether the
+   change may still come.
 3. A commit never builds on an entry that an unfinished commit has changed, because that one may be taken back. It
    waits for the other commit.
 4. A commit with several changes is an intent: its record contains the plan, with secrets in the protected attribute,
@@ -48,7 +49,7 @@ from confobjects.storage.ldap import plans, records, writers
 from confobjects.storage.ldap.intents import Intent, Lease
 from confobjects.storage.ldap.plans import PlannedChange
 from confobjects.storage.ldap.records import CLAIM, text_of
-from confobjects.storage.ldap.truth import FENCE, REVISION, is_single, revision_of, steps_of, with_number
+from confobjects.storage.ldap.truth import FENCE, REVISION, StoredRecord, is_single, revision_of, steps_of, with_number
 
 if TYPE_CHECKING:
     from confobjects.mapping.journal import Moment, Note, NotedChange
@@ -254,12 +255,12 @@ class Journal:
             names.NUMBER: (number,),
             names.STATE: (state,),
             names.STEP: tuple(dict.fromkeys(steps_of(intent.plan))),
+            names.WRITER: (intent.lease.writer or writers.make_name(time(), writers.PROMPT),),
         }
         long = {names.TEXT: plans.pack_text(record.text)}
         if record.secret:
             long[names.SECRET] = plans.pack_text(record.secret)
         if not intent.is_single:
-            values[names.WRITER] = (intent.lease.writer,)
             long[names.PLAN] = plans.pack_text(plans.as_text(intent.plan))
         more = [(name, piece) for name, pieces in long.items() for piece in pieces[1:]]
         values.update((name, pieces[:1]) for name, pieces in long.items())
@@ -394,6 +395,10 @@ class Journal:
         writer = text_of(entry, names.WRITER)
         return bool(writer) and ((number, writer) in self._abandoned or not writers.is_alive(writer, time()))
 
+    def _is_at_work(self, record: StoredRecord) -> bool:
+        """Tell whether the writer of a record may still be at work on its change."""
+        return bool(record.entry.get(names.WRITER)) and not self._is_dead(record.number, record.entry)
+
     def _wait_for(self, revision: int) -> None:
         """Refuse to build on a revision that may still be taken back.
 
@@ -494,7 +499,8 @@ class Journal:
         """
         if self.exists():
             means = self._directory
-            return records.list_changes(means.read_each, means.find, means.find_from, self.branch, since)
+            reading = records.Reading(means.read_each, means.find, means.find_from, self._is_at_work)
+            return records.list_changes(reading, self.branch, since)
         if self._directory.look_up(self.branch.parent, ("objectClass",)) is None:
             return []  # nothing exists yet: the first change creates the branch and the base
         raise NoSuchObjectError(

@@ -14,6 +14,7 @@ from confobjects.mapping import journal as names
 from confobjects.mapping.entry import OBJECT_CLASS, Entry
 from confobjects.mapping.journal import NotedChange
 from confobjects.mapping.protocol import Scope
+from confobjects.records import Record
 from confobjects.storage.ldap import plans
 from confobjects.storage.ldap.truth import (
     FENCE,
@@ -38,33 +39,43 @@ ReadEach = Callable[[Sequence[DN], Sequence[str]], Mapping[str, Entry | None]]
 Find = Callable[[DN, Scope, str, Sequence[str]], list[Entry]]
 FindFrom = Callable[[DN, str, int, Sequence[str]], list[Entry] | None]
 FindRevision = Callable[[DN], int | None]
-_WANTED: Final = (names.NUMBER, names.STATE, names.STEP, names.TEXT, names.SECRET)
+_WANTED: Final = (names.NUMBER, names.STATE, names.STEP, names.WRITER, names.TEXT, names.SECRET)
 
 
-def list_changes(read_each: ReadEach, find: Find, find_from: FindFrom, branch: DN, since: int = 0) -> list[NotedChange]:
-    """Return the changes after a number that took effect, from the records below a branch, the oldest first."""
-    found = _read_judged(read_each, find_from, branch, since) if since else None
+class Reading(Record):
+    """How records are read and judged: by the functions of a directory, and one that tells whether a writer is at work."""
+
+    read_each: ReadEach
+    find: Find
+    find_from: FindFrom
+    is_at_work: Callable[[StoredRecord], bool]
+
+
+def list_changes(reading: Reading, branch: DN, since: int = 0) -> list[NotedChange]:
+    """Return the changes after a number that took effect or are being made, from the records below a branch.
+
+    The oldest comes first.
+    """
+    found = _read_judged(reading, branch, since) if since else None
     if found is None:
-        told = _sort_records(find(branch, "one", RECORDS, _WANTED))
-        found = told, _make_lookup(read_each, told)
+        told = _sort_records(reading.find(branch, "one", RECORDS, _WANTED))
+        found = told, _make_lookup(reading.read_each, told)
     told, find_revision = found
-    states = judge_records(told, find_revision)
+    states = judge_records(told, find_revision, reading.is_at_work)
     shown = [record for record in told if states[record.number] != "void" and record.state != FENCE]
     return [_as_noted(record, states[record.number]) for record in shown if record.number > since]
 
 
-def _read_judged(
-    read_each: ReadEach, find_from: FindFrom, branch: DN, since: int
-) -> tuple[list[StoredRecord], FindRevision] | None:
+def _read_judged(reading: Reading, branch: DN, since: int) -> tuple[list[StoredRecord], FindRevision] | None:
     """Return the records after a number, and the revisions to judge them by; None if they cannot be judged alone.
 
     If an entry changes after its record was read, the next look also finds the record of that change.
     """
     for _ in range(_LOOKS):
-        newest = _read_newest(find_from, branch, since)
+        newest = _read_newest(reading.find_from, branch, since)
         if newest is None:
             return None
-        find_revision = _make_lookup(read_each, newest)
+        find_revision = _make_lookup(reading.read_each, newest)
         if are_judged_alone(newest, find_revision):
             return newest, find_revision
     return None

@@ -2,7 +2,8 @@
 
 Law: the change of a single-change record was made if and only if its number became the revision of its entry. Proof:
 the entry still has that revision, or a later change started from it. If a later change started from the same revision
-as this one, this one was not made.
+as this one, this one was not made. While the entry has the revision that the change starts from, a writer that lives
+may still make it.
 """
 
 from __future__ import annotations
@@ -162,14 +163,24 @@ def find_places(records: Sequence[StoredRecord]) -> list[DN]:
     return list({c.place.normal: c.place for c in _collect_claims(records) if c.record.state in _JUDGED}.values())
 
 
-def judge_records(records: Sequence[StoredRecord], revision: Callable[[DN], int | None]) -> dict[int, State]:
-    """Return the outcome of each record, by number. ``revision`` looks up an entry's revision, None for no entry."""
+def judge_records(
+    records: Sequence[StoredRecord],
+    revision: Callable[[DN], int | None],
+    is_at_work: Callable[[StoredRecord], bool] = lambda _: False,
+) -> dict[int, State]:
+    """Return the outcome of each record, by number.
+
+    ``revision`` looks up an entry's revision, None for no entry. ``is_at_work`` tells of a record whether its writer may
+    still make the change.
+    """
     evidence = _Evidence(records, revision)
     states: dict[int, State] = {record.number: _SAID.get(record.state, "unclear") for record in records}
     for claim in evidence.single:
         number = claim.record.number
         if number in evidence.proven:
             states[number] = "done"
+        elif _can_follow(claim, revision(claim.place)) and is_at_work(claim.record):
+            states[number] = "pending"
         elif evidence.has_begun(claim):
             states[number] = "void"
         else:
@@ -182,7 +193,7 @@ def are_judged_alone(records: Sequence[StoredRecord], revision: Callable[[DN], i
 
     An older record never proves a newer one: it began from a revision below its own number. It can only show that the
     change of a newer one was not made, because it began from the same revision. That matters where the newer one would
-    not be void anyway.
+    not be void anyway. It says nothing of one that is still being made: the entry has that revision again.
     """
     evidence = _Evidence(records, revision)
     return all(
@@ -223,6 +234,13 @@ class _Evidence:
     def has_begun(self, claim: _StepClaim) -> bool:
         """Tell whether another change was made from the revision that a claim began from."""
         return (claim.place.normal, claim.step.before) in self._begun
+
+
+def _can_follow(claim: _StepClaim, now: int | None) -> bool:
+    """Tell whether the entry is as the writer found it, so that the change can still be made."""
+    if claim.record.state == FENCE:
+        return False
+    return now is None if claim.step.kind == "add" else now == claim.step.before
 
 
 _SAID: Final[dict[str, State]] = {"done": "done", "void": "void", "intent": "pending"}

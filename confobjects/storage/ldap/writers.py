@@ -14,13 +14,15 @@ from confobjects.texts.numbers import read_number
 
 LEASE: Final = 60.0
 """The lease in seconds: how long a writer may be silent. It is much longer than clocks of machines usually differ."""
+PROMPT: Final = 15.0
+"""The lease of a writer that makes one change, as soon as its record is written."""
 RENEWAL: Final = 15.0
 """Seconds after which a writer that is still working renews its lease."""
 
 
-def make_name(now: float) -> str:
+def make_name(now: float, lease: float = LEASE) -> str:
     """Return the name of this process, with a lease that starts now (seconds since the epoch)."""
-    return f"{_machine_name()} {os.getpid()} {_start_time(os.getpid())} {now + LEASE:.3f}"
+    return f"{_machine_name()} {os.getpid()} {_start_time(os.getpid())} {now + lease:.3f}"
 
 
 def is_alive(writer: str, now: float) -> bool:

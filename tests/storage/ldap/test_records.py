@@ -13,8 +13,8 @@ from confobjects.mapping import journal as names
 from confobjects.mapping.entry import Entry
 from confobjects.mapping.journal import NotedChange
 from confobjects.storage.ldap import plans
-from confobjects.storage.ldap.records import CLAIM, list_changes
-from confobjects.storage.ldap.truth import FENCE, REVISION
+from confobjects.storage.ldap.records import CLAIM, Reading, list_changes
+from confobjects.storage.ldap.truth import FENCE, REVISION, StoredRecord
 
 BASE = DN.parse("cn=config")
 BRANCH = BASE.child("cn", "History")
@@ -22,13 +22,17 @@ PLACES = tuple(BASE.child("cn", name) for name in ("one", "two"))
 
 
 class History:
-    """Records in a directory of a few entries; ``searches`` counts how often all records were read."""
+    """Records in a directory of a few entries; ``searches`` counts how often all records were read.
+
+    ``busy`` are the numbers of the records whose writers are at work.
+    """
 
     def __init__(self, records: Sequence[Entry], revisions: dict[str, int]) -> None:
         self.records = records
         self.revisions = revisions
         self.searches = 0
         self.is_limited = False
+        self.busy = frozenset[int]()
 
     def read_each(self, dns: Sequence[DN], wanted: Sequence[str]) -> dict[str, Entry | None]:
         known = self.revisions
@@ -43,8 +47,11 @@ class History:
     def find_from(self, parent: DN, name: str, least: int, wanted: Sequence[str]) -> list[Entry] | None:
         return None if self.is_limited else [one for one in self.records if int(str(one.get(name)[0])) >= least]
 
+    def is_at_work(self, record: StoredRecord) -> bool:
+        return record.number in self.busy
+
     def list(self, since: int = 0) -> list[NotedChange]:
-        return list_changes(self.read_each, self.find, self.find_from, BRANCH, since)
+        return list_changes(Reading(self.read_each, self.find, self.find_from, self.is_at_work), BRANCH, since)
 
 
 def record(number: int, state: str, *steps: tuple[str, int, DN]) -> Entry:
@@ -71,9 +78,12 @@ def histories(draw: st.DrawFn) -> History:
     return History(made, revisions)
 
 
-@given(histories(), st.booleans())
-def test_what_is_read_after_any_number_is_the_end_of_the_whole(history: History, is_limited: bool) -> None:
+@given(histories(), st.booleans(), st.frozensets(st.integers(1, 7)))
+def test_what_is_read_after_any_number_is_the_end_of_the_whole(
+    history: History, is_limited: bool, busy: frozenset[int]
+) -> None:
     history.is_limited = is_limited
+    history.busy = busy
     whole = history.list()
     for number in range(9):
         assert history.list(number) == [noted for noted in whole if noted.number > number]
