@@ -54,6 +54,8 @@ def make_command(
         invocation.warn_of_secrets(typed)
         if words.opening.unread is not None:
             invocation.tell_unread(words.opening.unread)
+        if words.opening.is_shown:
+            invocation.tell_of_definitions()
         mine = {name: value for name, value in values.items() if name in own}
         if not invocation.wait:
             status = function(invocation, **mine)

@@ -57,20 +57,27 @@ def _registry_of(words: Words) -> Registry:
 
 def report_usage(error: click.UsageError, words: Words, output: str) -> int:
     """Print a mistake in the command line, with what was probably meant, and return 2."""
+    from confobjects.management.judging import warn_of_unusable
+
+    from .words.actions import as_json, render
     from .words.mistakes import explain_mistake
 
     message, remedy = explain_mistake(error, words.load_definitions)
     if not remedy and "-h" in words.rest:
         remedy = "-h is the host name, as in dsconfig; for help use --help"
+    is_unknown = isinstance(error, UnknownCommandError)
+    left_out = list(warn_of_unusable(words.load_definitions())) if is_unknown else []
     if output == "json":
-        _print_json("usage", 2, [{"severity": "error", "code": "usage", "summary": message, "remedy": remedy}])
+        mistake = {"severity": "error", "code": "usage", "summary": message, "remedy": remedy}
+        _print_json("usage", 2, [mistake, *map(as_json, left_out)])
         return 2
     print(make_visible(message), file=sys.stderr)
     if remedy:
         print(f"  remedy: {make_visible(remedy)}", file=sys.stderr)
-    of_command = bool(words.command) and not isinstance(error, UnknownCommandError)
-    hint = f"confobjects {words.command} --help" if of_command else "confobjects --help"
+    hint = f"confobjects {words.command} --help" if words.command and not is_unknown else "confobjects --help"
     print(f"  help: {make_visible(hint)}", file=sys.stderr)
+    for one in left_out:  # the command may be one of its objects
+        print(f"warning: {render(one)}", file=sys.stderr)
     return 2
 
 

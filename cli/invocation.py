@@ -195,7 +195,7 @@ class Invocation:
         context = startup.manage(opened, self.recorded_command)
         context.listen(lambda report: self.remember_change(SavedChange(url, report.number, report.changes)))
         if tells and not tolerant:
-            self._tell_of_definitions()
+            self.tell_of_definitions()
         return context
 
     @property
@@ -217,7 +217,7 @@ class Invocation:
         problem = error.diagnostics[0]
         self.note(f"the definitions in the configuration are not known: {problem.summary}")
 
-    def _tell_of_definitions(self) -> None:
+    def tell_of_definitions(self) -> None:
         """Say which definitions of the configuration could not be used, and with --verbose which wins of several."""
         if self.registry.unusable:
             from confobjects.management.judging import warn_of_unusable

@@ -73,6 +73,8 @@ class Opening:
         """Why the configuration could not be opened."""
         self.unread: ConfobjectsError | None = None
         """The same, if the command goes on without it and says so."""
+        self.is_shown = False
+        """Whether definitions of the configuration were read only to show them."""
         self._opened: startup.OpenConfiguration | None = None
         self._options: Mapping[str, Any] = {}
         self._known: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -120,6 +122,7 @@ class Opening:
         if reads == "needed":
             self._opened = opened
         else:
+            self.is_shown = True
             opened.storage.close()
 
     def take(self, options: Mapping[str, Any]) -> startup.OpenConfiguration | None:

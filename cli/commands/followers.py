@@ -15,6 +15,7 @@ from confobjects.management.followers import (
     judge_followers,
     recorded_places,
 )
+from confobjects.mapping.followers import check_follower_name, same_follower
 
 from ..command import make_command
 from ..invocation import Invocation
@@ -89,9 +90,11 @@ def _print(invocation: Invocation, found: FollowersVerdict) -> None:
 
 def _forget(invocation: Invocation, storage: Storage, name: str) -> int:
     """Remove a report. Raises :class:`~confobjects.errors.ObjectInUseError` for that of a service that is alive."""
-    report = storage.find_follower(name)
+    check_follower_name(name)
+    everyone = storage.followers()
+    report = next((one for one in everyone if same_follower(one.name, name)), None)
     if report is None:
-        remedy = suggest_name(name, [one.name for one in storage.followers()])
+        remedy = suggest_name(name, [one.name for one in everyone])
         summary = f'there is no follower "{name}"'
         raise NoSuchObjectError(Diagnostic("no-such-object", summary, argument=name, remedy=remedy))
     (one,) = judge_followers([report], AskedChange(None), None, startup.current_time()).followers

@@ -99,6 +99,8 @@ def describe_follower(one: Follower, verdict: FollowersVerdict) -> str:
 
 def describe_silence(one: Follower) -> str:
     """Return since when nothing was heard of a follower."""
+    if not one.report.time:
+        return "has a report that cannot be read"
     if one.silence is None:
         return "reports a time that cannot be read"
     return f"not heard of for {format_duration(one.silence)}"

@@ -53,7 +53,8 @@ class FollowerReport(Record):
     """The report of one service. ``time`` is when it was written, by the clock of the service: UTC, ISO 8601.
 
     ``number`` is the last change that the service has looked at, None where the configuration has no history. ``problems``
-    are one sentence each, without secrets. ``more`` counts what was left out of ``waiting`` and ``problems``.
+    are one sentence each, without secrets. ``more`` counts what was left out of ``waiting`` and ``problems``. Where what
+    is there cannot be read, only the name is known: see :func:`stand_in_for`.
     """
 
     name: str
@@ -149,6 +150,14 @@ def read_report_of(name: str, text: str) -> FollowerReport | None:
     """
     found = read_report(text)
     return found if found is not None and same_follower(found.name, name) else None
+
+
+def stand_in_for(name: str) -> FollowerReport | None:
+    """Return what is told of a follower whose report cannot be read: its name, and no time. None if nobody has that name."""
+    try:
+        return FollowerReport(check_follower_name(name), "", 0, "", None)
+    except UsageError:
+        return None
 
 
 def read_report(text: str) -> FollowerReport | None:

@@ -227,13 +227,16 @@ class Storage(Protocol):
     def followers(self) -> Sequence[FollowerReport]:
         """Return the reports of the services that follow this configuration, sorted by name.
 
-        They are no entries of it: no search finds them, and no watch hears of them. What is no report is left out.
-        Raises what reading raises.
+        They are no entries of it: no search finds them, and no watch hears of them. Of one that cannot be read, only the
+        name is told: :func:`~confobjects.mapping.followers.stand_in_for`. Raises what reading raises.
         """
         ...
 
     def find_follower(self, name: str) -> FollowerReport | None:
-        """Return the report of one service, None if there is none. Names are compared as those of entries are."""
+        """Return the report of one service, None if there is none that can be read.
+
+        Names are compared as those of entries are.
+        """
         ...
 
     def tell_follower(self, report: FollowerReport) -> None:

@@ -5,7 +5,8 @@ Laws of this module:
 1. A report is replaced as a whole. It is not synced: after a power cut a service tells again, or is not there.
 2. Nobody waits for the lock of the configuration: a service tells that it is alive while somebody writes.
 3. The name of a file follows from the name of the service and leads nowhere else, whatever the name is.
-4. What is not a report of the service that a file is named after, or not a file of ours, is left out.
+4. What is not a report of the service that a file is named after is told as one that cannot be read. What is not a file
+   of ours is left out.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import fcntl
 import os
 from contextlib import suppress
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from confobjects import inputs
 from confobjects.diagnostics import Diagnostic
@@ -26,6 +27,7 @@ from confobjects.mapping.followers import (
     check_follower_name,
     read_report,
     sort_reports,
+    stand_in_for,
     write_report,
 )
 from confobjects.storage.files import translate_errors
@@ -65,7 +67,7 @@ class FollowerFiles:
         self.directory = directory_of(path)
 
     def read_all(self) -> list[FollowerReport]:
-        """Return all reports, sorted by name."""
+        """Return all reports, sorted by name, and a stand-in for each that cannot be read."""
         if not os.path.lexists(self.directory):
             return []
         with (
@@ -73,30 +75,32 @@ class FollowerFiles:
             translate_errors("read the directory", self.directory),
         ):
             names = sorted(name for name in os.listdir(self.directory) if name.endswith(_ENDING))
-        found = (self._read(name) for name in names[:MOST_FOLLOWERS])
+        texts = ((name, self._read(name)) for name in names[:MOST_FOLLOWERS])
+        found = (_report_in(name, text) or _stand_in_for(name) for name, text in texts if text is not None)
         return sort_reports(one for one in found if one is not None)
 
     def find(self, name: str) -> FollowerReport | None:
-        """Return one report, None if there is none."""
+        """Return one report, None if there is none, or none that can be read."""
         file = file_name_of(check_follower_name(name))
         if not os.path.lexists(self.directory):
             return None
         with open_own_directory(self.directory, self._path):
-            return self._read(file)
+            text = self._read(file)
+        return None if text is None else _report_in(file, text)
 
-    def _read(self, name: str) -> FollowerReport | None:
+    def _read(self, name: str) -> str | None:
+        """Return what is in a file, empty if it cannot be read; None if the file is gone or not ours."""
         path = os.path.join(self.directory, name)
         try:
             descriptor = open_own(path, os.O_RDONLY, self._path, replaced=True)
-        except (AccessError, StorageError):  # it is gone, or not ours
+        except (AccessError, StorageError):
             return None
         try:
-            report = read_report(inputs.read_up_to(descriptor, path, _MOST_BYTES).decode())
+            return inputs.read_up_to(descriptor, path, _MOST_BYTES).decode()
         except (OSError, UnicodeDecodeError):
-            return None
+            return ""
         finally:
             os.close(descriptor)
-        return report if report is not None and file_name_of(report.name) == name else None
 
     def write(self, report: FollowerReport) -> None:
         """Write a report in the place of the last one of the same service."""
@@ -125,6 +129,19 @@ class FollowerFiles:
             suppress(FileNotFoundError),
         ):
             os.unlink(path)
+
+
+def _report_in(file: str, text: str) -> FollowerReport | None:
+    """Return the report in a file with a name, None if it is none, or that of another follower."""
+    report = read_report(text)
+    return report if report is not None and file_name_of(report.name) == file else None
+
+
+def _stand_in_for(file: str) -> FollowerReport | None:
+    """Return what is told of a follower by the name of its file alone, None if that does not say who it is."""
+    name = unquote(file.removesuffix(_ENDING))
+    found = stand_in_for(name)
+    return found if found is not None and file_name_of(name) == file else None
 
 
 def _open_alone(path: str, beside: str) -> int:

@@ -177,7 +177,11 @@ def test_a_damaged_definition_is_told_and_the_rest_goes_on(place: Path) -> None:
     assert outcome.status == 31
     assert "its digest does not fit" in outcome.err
     assert "not usable: broken" in run("definitions", "list").out
-    assert run("list-services").status == 2
+    outcome = run("list-services")
+    assert outcome.status == 2
+    assert "its digest does not fit" in outcome.err  # the command would be one of its objects
+    for line in (("describe", "service"), ("json-schema", "service"), ("list-properties",)):
+        assert "its digest does not fit" in run(*line).err
     outcome = run("definitions", "remove", "service")
     assert (outcome.status, '"cn=a,cn=Services,cn=config" is an object of it' in outcome.err) == (14, True)
     assert run("definitions", "install", str(SERVICE)).status == 0

@@ -56,6 +56,17 @@ def test_the_newest_change_is_what_counts() -> None:
     ]
 
 
+def test_a_report_that_cannot_be_read_is_told_and_can_be_removed(place: Path) -> None:
+    tell("web-1", 3)
+    file = place / "config.ldif.followers" / "web-2.json"
+    file.write_text('{"number": -1}', encoding="utf-8")
+    file.chmod(0o600)
+    sentence = "change 3 in effect on 1 of 1; web-2 has a report that cannot be read"
+    assert run("followers").out.splitlines()[-1] == f"{sentence}."
+    assert run("followers", "--forget", "web-2") == (0, 'The report of "web-2" was removed.\n', "")
+    assert not file.exists()
+
+
 def test_an_edit_by_hand_may_have_been_made_anywhere(place: Path) -> None:
     file = place / "config.ldif"
     file.write_text(file.read_text() + "# by hand\n")

@@ -24,6 +24,7 @@ from confobjects.mapping.followers import (
     check_follower_name,
     place_of_followers,
     same_follower,
+    stand_in_for,
     write_report,
 )
 from confobjects.mapping.protocol import Notice, Storage
@@ -228,11 +229,14 @@ def make(path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("what", NO_REPORTS)
-def test_a_file_that_is_no_report_is_left_out_and_replaced_by_one(tmp_path: Path, file: Storage, what: str) -> None:
+def test_a_file_that_is_no_report_is_told_if_it_is_ours_and_replaced_by_one(
+    tmp_path: Path, file: Storage, what: str
+) -> None:
     file.tell_follower(report("web-1"))
     path = tmp_path / "config.ldif.followers" / "web-2.json"
     NO_REPORTS[what](path)
-    assert list(file.followers()) == [report("web-1")]
+    told = [] if what in MADE or what == "a directory" else [stand_in_for("web-2")]
+    assert list(file.followers()) == [report("web-1"), *told]
     assert file.find_follower("web-2") is None
     if what != "a directory":
         file.tell_follower(report("web-2"))
@@ -295,11 +299,13 @@ def editing(storage: Storage) -> Iterator[Callable[..., None]]:
 
 
 @pytest.mark.parametrize("what", FOREIGN)
-def test_an_entry_that_is_no_report_is_left_out_and_becomes_one(directory: Storage, what: str) -> None:
+def test_an_entry_that_is_no_report_is_told_if_it_holds_text_and_becomes_one(directory: Storage, what: str) -> None:
+    """The entry of a service that has not told anything yet is none of a follower."""
     directory.tell_follower(report("web-1"))
     with editing(directory) as change:
         change(AddEntry(FOREIGN[what]))
-    assert list(directory.followers()) == [report("web-1")]
+    told = [] if what in {"nothing", "no text"} else [stand_in_for("web-2")]
+    assert list(directory.followers()) == [report("web-1"), *told]
     assert directory.find_follower("web-2") is None
     directory.tell_follower(report("web-2"))
     assert list(directory.followers()) == [report("web-1"), report("web-2")]

@@ -3,7 +3,8 @@
 Laws of this module:
 
 1. The entries are kept apart from the configuration. See :mod:`confobjects.storage.ldap.apart`.
-2. A service writes one entry, whose name is its own. What another name is written in is no report.
+2. A service writes one entry, whose name is its own. What another name is written in is no report, and told as one that
+   cannot be read.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from confobjects.mapping.followers import (
     check_follower_name,
     read_report_of,
     sort_reports,
+    stand_in_for,
     write_report,
 )
 from confobjects.storage.ldap.apart import ApartEntries, ApartMeans
@@ -31,12 +33,13 @@ class FollowerEntries:
         self._entries = ApartEntries(means, FOLLOWERS, FOLLOWER_CLASS, REPORT, NAMING)
 
     def read_all(self) -> list[FollowerReport]:
-        """Return all reports, sorted by name."""
-        reports = (read_report_of(name, text) for name, text in self._entries.read_all()[:MOST_FOLLOWERS])
+        """Return all reports, sorted by name, and a stand-in for each that cannot be read."""
+        found = self._entries.read_all()[:MOST_FOLLOWERS]
+        reports = (read_report_of(name, text) or stand_in_for(name) for name, text in found)
         return sort_reports(one for one in reports if one is not None)
 
     def find(self, name: str) -> FollowerReport | None:
-        """Return one report, None if there is none."""
+        """Return one report, None if there is none, or none that can be read."""
         text = self._entries.find(check_follower_name(name))
         return None if text is None else read_report_of(name, text)
 
