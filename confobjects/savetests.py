@@ -187,10 +187,12 @@ _NAMED: Final = 10
 
 def _warn_untested(registry: Registry, objects: Sequence[ManagedObject]) -> Iterator[Diagnostic]:
     for obj in objects[:_NAMED]:
-        yield _describe_untested("saved without a test", registry, obj).replace(path=str(obj.path))
+        yield _describe_untested("saved without a test: sending mail may fail", registry, obj).replace(
+            path=str(obj.path)
+        )
     more = len(objects) - _NAMED
     if more > 0:
-        summary = f"{more} more {'was' if more == 1 else 'were'} saved without a test"
+        summary = f"{more} more {'was' if more == 1 else 'were'} saved without a test: sending mail may fail"
         yield _describe_untested(summary, registry, objects[-1])
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import confobjects
 from confobjects import PropertyChanges
+from confobjects.actions import remedy_text
 from confobjects.cli.words.quoting import quote_word
 from confobjects.definitions_loading import load_registry
 from confobjects.errors import ChangedMeanwhileError, ConstraintError, MailError
@@ -35,7 +36,8 @@ CLEAR = ("--set", "use-start-tls:false")
 INSECURE = "smtp-property:confobjects.allow-insecure=login-in-clear"
 LOGIN = ("--set", "auth-username:ann", "--set", f"auth-password:{CANARY}", "--set", INSECURE)
 BAD_LOGIN = {"AUTH": b"535 5.7.8 wrong\r\n", "auth": b"535 5.7.8 wrong\r\n"}
-UNTESTED = 'warning: /mail-server/one: saved without a test\n  remedy: test-mail-server --server-name "one"\n'
+MAY_FAIL = "saved without a test: sending mail may fail"
+UNTESTED = f'warning: /mail-server/one: {MAY_FAIL}\n  remedy: test-mail-server --server-name "one"\n'
 NUMBERS = count()
 
 
@@ -103,6 +105,27 @@ def test_the_warning_is_not_for_scripts_nor_for_the_quiet_and_programs_read_it(f
     found = json.loads(change("--reset", "smtp-property", "--output", "json").out)
     assert [warning["remedy"] for warning in found["warnings"]] == ['test-mail-server --server-name "one"']
     assert [one["test"] for one in found["changes"]] == ["untested"]
+
+
+def test_every_warning_says_that_sending_may_fail_to_people_and_to_programs(fake: FakeSmtp, place: Path) -> None:
+    """The warning that PingOne documents is about mail that may not be sent, not about a missing test."""
+    lines = (
+        f"create-mail-server --server-name {number} --type generic --set enabled:true "
+        f"--set smtp-server:127.0.0.1:{fake.port} --set use-start-tls:false\n"
+        for number in range(12)
+    )
+    (place / "many.batch").write_text("".join(lines))
+    done = run("-F", "many.batch")
+    told = [line for line in done.err.splitlines() if line.startswith("warning: ")]
+    assert (done.status, len(told), told[-1:]) == (0, 11, [f"warning: 2 more were {MAY_FAIL}"])
+    assert all(line.endswith(MAY_FAIL) for line in told)
+    with confobjects.open(f"ldif:{place}/config.ldif") as context:
+        values = {"enabled": True, "smtp-server": f"127.0.0.1:{fake.port}", "use-start-tls": False}
+        report = context.create("mail-server", "python", values, tests=confobjects.save_tests())
+    [warning] = report.warnings
+    assert (warning.summary, warning.path, warning.severity) == (MAY_FAIL, "/mail-server/python", "warning")
+    assert remedy_text(warning.remedy) == 'check_server of the mail-server "python"'
+    assert fake.connections == 0
 
 
 def test_the_policy_save_says_nothing(fake: FakeSmtp) -> None:
@@ -214,9 +237,7 @@ def test_a_sender_is_tested_with_its_mail_server(fake: FakeSmtp, refusing: FakeS
     create(refusing.port, *LOGIN, name="other")
     assert sender("one", "--dry-run").status == 0
     warned = sender().err
-    assert warned == (
-        'warning: /mail-sender/news: saved without a test\n  remedy: test-mail-server --sender-name "news"\n'
-    )
+    assert warned == (f'warning: /mail-sender/news: {MAY_FAIL}\n  remedy: test-mail-server --sender-name "news"\n')
     policy("test")
     moved = run("set-mail-sender-prop", "--sender-name", "news", "--set", "mail-server:other")
     assert moved.status == 46
