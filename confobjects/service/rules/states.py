@@ -223,9 +223,10 @@ def _judge(one: Recipient, answer: Answer, now: int, old: bool, settings: Settin
 
 def _conclude(part: Part, now: int) -> Part:
     """Return the part with the state that follows from its recipients, held by nobody."""
-    waiting = [one.due for one in part.recipients if one.state is State.QUEUED]
+    start = min(part.since, now)  # a clock that was put back makes nobody wait for a moment that was
+    waiting = [one.due or start for one in part.recipients if one.state is State.QUEUED]
     state = State.QUEUED if waiting else worst_of(one.state for one in part.recipients)
-    due = max(min(waiting), part.since) if waiting else part.due
+    due = min(waiting, default=part.due)
     return part.replace(state=state, due=due, lease=0, runner="", ended=0 if waiting else now)
 
 
