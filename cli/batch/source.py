@@ -12,7 +12,15 @@ from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import BrokenDataError, UsageError
 from confobjects.inputs import BIG, read_shared, size_error
 
-from ..words.masking import ASSIGNING, SEPARATOR, holds_secret, mask_secrets, secret_start, takes_secret
+from ..words.masking import (
+    ASSIGNING,
+    SEPARATOR,
+    ask_for_secrets,
+    holds_secret,
+    mask_secrets,
+    secret_start,
+    takes_secret,
+)
 from ..words.options import describe_shared
 from .dialect import BatchCommand, Piece, Word, parse
 
@@ -191,6 +199,10 @@ class BatchSource:
     def mask_command(self, command: BatchCommand) -> list[str]:
         """Return the words of a command with secrets masked."""
         return mask_secrets(command.texts, self._secret, self._known)
+
+    def offer_command(self, command: BatchCommand) -> list[str]:
+        """Return the words of a command to be typed: a secret is asked for, and no mask is in its place."""
+        return ask_for_secrets(command.texts, self.mask_command(command), self._secret)
 
 
 def _shift_place(place: int, left: int, right: int, *, at_end: bool) -> int:

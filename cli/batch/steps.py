@@ -209,7 +209,7 @@ class BatchStep(Sink):
             more = [word for name, value in problem.fix for word in ("--set", f"{name}:{value}")]
             from ..words.quoting import quote_word
 
-            line = " ".join(map(quote_word, [*self.source.mask_command(self.command), *more]))
+            line = " ".join(map(quote_word, [*self.source.offer_command(self.command), *more]))
             problem = problem.replace(fix=(), attempt=line)
         return self.source.place_problem(problem, piece)
 

@@ -46,23 +46,30 @@ def mask_secrets(
 
 
 def ask_for_secrets(arguments: Sequence[str], masked: Sequence[str], secrets: Collection[str]) -> list[str]:
-    """Return the masked words of a command line, to be typed: masks in place of values would be stored as the values.
+    """Return the masked words of a command line, to be typed: no word has a mask, which would be taken as the value.
 
-    A secret that was typed is asked for instead, or taken from a variable if nothing may ask. What is surely none is
-    kept: an expression, the name of a variable that is set, and the path of a file.
+    A secret that was typed is asked for instead, or taken from a variable if nothing may ask. A secret within a value
+    becomes an expression, and that of a connection option is taken from a variable. What is surely none is kept: an
+    expression, the name of a variable that is set, and the path of a file.
     """
     asks = not any(word.lower() in _NEVER_ASKING for word in arguments)
     result: list[str] = []
+    before = ""
     for given, shown in zip(arguments, masked, strict=True):
+        start = secret_start(given, before)
+        before = "" if start == 0 else given
+        if start is not None:
+            _replace_option(result, given, shown, start)
+            continue
         glued, _, rest = given.partition("=") if given.startswith("--") else ("", "", given)
         prop, colon, value = rest.partition(":")
         option = (glued or (result[-1] if result else "")).lower()
-        if given == shown or not colon or _property_name(prop) not in secrets:
-            result.append(shown)
+        if not colon or _property_name(prop) not in secrets:
+            result.append(shown if given == shown else _reword_mask(shown))
         elif _is_open(option, value):
             result.append(given)
         elif option not in {"--set", "--add"}:
-            result.append(shown)
+            result.append(shown.replace(MASK, _PLACEHOLDERS.get(option, "VALUE")))
         else:
             other, word = ("--set-prompt", prop) if asks else ("--set-env", f"{prop}:VARIABLE")
             if glued:
@@ -70,6 +77,34 @@ def ask_for_secrets(arguments: Sequence[str], masked: Sequence[str], secrets: Co
             else:
                 result[-1:] = [other, word]
     return result
+
+
+_PLACEHOLDERS: Final = {"--set-env": "VARIABLE", "--set-file": "PATH"}
+_LOGIN: Final = "mech=external"
+"""What the SASL option may be, which is no secret."""
+_PAIR: Final = re.compile(r"([^:=\s]+)=(?=[^=]*\Z)")
+
+
+def _reword_mask(shown: str) -> str:
+    """Return a word with what stands for the secret in it: the expression of its name if it is within a value."""
+    head, _, _ = shown.partition(MASK)
+    pair = _PAIR.search(head.partition(":")[2])
+    if pair is None:
+        return shown.replace(MASK, "VALUE")
+    return f"{shown[: shown.index(':') + 1]}{pair[1]}=&{{{pair[1]}}}"
+
+
+def _replace_option(result: list[str], given: str, shown: str, start: int) -> None:
+    """Put an option with a secret value behind some words in such a way that the value is not on the command line."""
+    spelled = given[:start].removesuffix("=") if start else result[-1]
+    option = _last_option(spelled)
+    if option is None or not option.secret:
+        is_login = given.lower().endswith(_LOGIN)
+        result.append(given if is_login else shown.replace(MASK, "VALUE" if start else "NAME=VALUE"))
+        return
+    flags = "" if spelled.startswith("--") else spelled[1:-1]
+    other = [*([f"-{flags}"] if flags else ()), f"{option.spellings[-1]}:env", "VARIABLE"]
+    result[len(result) - (not start) :] = other
 
 
 def _is_open(option: str, value: str) -> bool:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from confobjects.cli.words.masking import ASSIGNING, ask_for_secrets, mask_secrets
 from confobjects.cli.words.options import OPTIONS, SECRET_OPTIONS, Option, secret_sources
+from confobjects.definitions_loading import load_registry
 from tests.cli.sessions import Outcome, fresh, run
 
 CANARY = "Kanarienvogel-9!x"
@@ -233,15 +235,71 @@ def offered(*words: str) -> str:
     return line.removeprefix("  try: ")
 
 
-@pytest.mark.parametrize("secret", [*spelled_out(), *glued(), *paired()], ids=joined)
-def test_an_offered_command_has_a_mask_in_the_place_of_a_secret_option(secret: Words) -> None:
-    masked = " ".join(secret).replace(CANARY, "********")
-    assert offered(*REFUSED, *secret) == (
-        f"confobjects set-mail-server-prop --server-name one --set use-ssl:true {masked} --set use-start-tls:false"
-    )
-    assert offered(*secret, *REFUSED) == (
-        f"confobjects {masked} set-mail-server-prop --server-name one --set use-ssl:true --set use-start-tls:false"
-    )
+WHOLE = [words for words in assigned() if "mail.smtp" not in words[-1]]
+"""Secrets that are accepted as they are typed: within a value they are not, and the law below is about those as well."""
+
+
+@pytest.mark.parametrize("secret", [*spelled_out(), *glued(), *paired(), *WHOLE], ids=joined)
+def test_no_offered_command_holds_a_mask_to_type(secret: Words) -> None:
+    """Whatever secret was typed, and however: a mask would be stored, or be tried as the password."""
+    words = [*REFUSED, "--set", "auth-username:joe"]
+    assert "***" not in offered(*words, *secret)
+    assert "***" not in offered(*secret, *words)
+
+
+def test_an_offered_command_of_a_batch_holds_no_mask_either(tmp_path: Path) -> None:
+    batch = tmp_path / "a.batch"
+    secret = f"--set auth-username:joe --set 'auth-password:{CANARY}'"
+    batch.write_text(f"set-mail-server-prop --server-name one {secret} --set use-ssl:true\n")
+    refused = without_canary("-F", str(batch)).err
+    (line,) = [line for line in refused.splitlines() if "try: " in line]
+    assert "--set-prompt auth-password" in line
+    assert "***" not in line
+
+
+def test_every_property_that_can_hold_a_secret_is_offered_without_a_mask() -> None:
+    """The law, over the definitions: of whole secrets, of those within values, under old names as well."""
+    registry = load_registry()
+    names, known = registry.secret_names(), registry.property_names()
+    given = [
+        (option, f"{name}:{head}{CANARY}")
+        for option in (*ASSIGNING, "--set-env", "--set-file")
+        for definition in registry
+        for prop in definition.properties.values()
+        if prop.can_hold_secret
+        for name in (prop.name, *prop.renamed_from)
+        for head in (*(f"{key}=" for key in prop.syntax.secret_names), *([""] if prop.sensitive else []))
+    ]
+    assert len(given) > 30
+    for words in given:
+        for typed in (list(words), ["=".join(words)]):
+            offer = ask_for_secrets(typed, mask_secrets(typed, names, known), names)
+            assert "***" not in "".join(offer), offer
+            assert CANARY not in "".join(offer), offer
+
+
+@pytest.mark.parametrize(
+    ("secret", "typed"),
+    [
+        (["-w", CANARY], "--bindPassword:env VARIABLE"),
+        ([f"-nw{CANARY}"], "-n --bindPassword:env VARIABLE"),
+        (["-snT", CANARY], "-sn --trustStorePassword:env VARIABLE"),
+        ([f"--KEYSTOREPASSWORD={CANARY}"], "--keyStorePassword:env VARIABLE"),
+        (["--define", f"token={CANARY}"], "--define token=VALUE"),
+        (["-omech=EXTERNAL"], "-omech=EXTERNAL"),
+    ],
+    ids=range(6),
+)
+def test_an_offered_command_takes_a_secret_from_elsewhere(secret: Words, typed: str) -> None:
+    assert f"--set use-ssl:true {typed} --set use-start-tls:false" in offered(*REFUSED, *secret)
+
+
+@pytest.mark.parametrize("value", [CANARY, f"&{{a|{CANARY}}}"])
+def test_a_secret_within_a_value_is_offered_as_an_expression(value: str) -> None:
+    name, registry = "mail.smtp.proxy.password", load_registry()
+    typed = ["set-mail-server-prop", "--add", f"smtp-property:{name}={value}"]
+    masked = mask_secrets(typed, registry.secret_names(), registry.property_names())
+    assert ask_for_secrets(typed, masked, registry.secret_names())[-1] == f"smtp-property:{name}=&{{{name}}}"
 
 
 @pytest.mark.parametrize(
