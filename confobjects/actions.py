@@ -22,6 +22,8 @@ Verb = Literal[
     "change",
     "reset",
     "reset-single",
+    "switch",
+    "switch-single",
     "list",
     "check",
     "choose-type",
@@ -92,6 +94,8 @@ PLAIN: Final[dict[Verb, str]] = {
     "change": "change it",
     "reset": "reset it",
     "reset-single": "reset it",
+    "switch": "set its {3} to {4}",
+    "switch-single": "set its {1} to {2}",
     "list": 'list("{1}")',
     "check": "the warnings of load() name all",
     "choose-type": "give one of these types: {}",
@@ -138,7 +142,8 @@ PLAIN: Final[dict[Verb, str]] = {
 
 ``set``: property, value. ``assign`` and ``add`` are the same within a sentence, after "set" and "add". ``setting``: a property
 whose values are ``KEY=VALUE``, key. ``create``: kind, what its name is called, name. ``change``: kind. ``reset``: as
-``create``, then the property; ``reset-single``: a kind with one object, the property. ``list``: plural, kind. ``choose-type``: the types.
+``create``, then the property; ``reset-single``: a kind with one object, the property. ``switch`` and
+``switch-single``: as these two, then the value. ``list``: plural, kind. ``choose-type``: the types.
 ``test-mail``: as ``create``. ``undo``, ``undo-to`` and ``show-change``: the number of a change.
 """
 

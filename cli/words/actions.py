@@ -21,6 +21,8 @@ WORDS: Final[dict[Verb, str]] = {
     "change": "change it with set-{}-prop",
     "reset": "reset it: set-{0}-prop --{1} {2} --reset {3}",
     "reset-single": "reset it: set-{}-prop --reset {}",
+    "switch": "set-{0}-prop --{1} {2} --set {3}:{4}",
+    "switch-single": "set-{}-prop --set {}:{}",
     "list": "list-{0}",
     "check": "run check, which names all",
     "choose-type": "--type with one of: {}",
@@ -66,7 +68,7 @@ WORDS: Final[dict[Verb, str]] = {
 """The words of each action; the arguments are those of :data:`confobjects.actions.PLAIN`."""
 
 
-_COPIED: Final = frozenset({"reset", "lift-suppression", "reset-quota", "resume-sender"})
+_COPIED: Final = frozenset({"reset", "switch", "lift-suppression", "reset-quota", "resume-sender"})
 """Actions with an argument from outside, such as an address, which people copy into a shell: it is quoted."""
 
 

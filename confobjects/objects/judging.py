@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from confobjects.actions import Remedy, RemedyAction
+from confobjects.actions import Remedy, RemedyAction, Verb
 from confobjects.definitions.allowance import load_function
 from confobjects.definitions.conditions import adapt_condition, operand_words, select_parts, split_operand
 from confobjects.diagnostics import Diagnostic, suggest_name
@@ -208,7 +208,7 @@ class Judge:
             elif target.enabled is False:
                 needed = True if reference.needed_when is None else reference.needed_when.judge(judged.normal_values)
                 if needed:
-                    yield _describe_disabled_target(judged, prop, target.path, reference)
+                    yield self._describe_disabled_target(judged, prop, target.object, reference)
 
     def _find_target(self, reference: Reference, name: str) -> _Target:
         """Return the target of a reference. Cached, because many objects refer to the same few."""
@@ -364,8 +364,51 @@ class Judge:
                     path=str(path),
                     argument=path.name or "",
                     detail=_explain_need(reference.needed_when),
-                    remedy=f"disable {user.object.path} first, or change its {user.as_words()} to another object",
+                    remedy=self._advise_disabling(user),
                 )
+
+    def _advise_disabling(self, user: User) -> Remedy:
+        """Return how a user no longer needs an object: disabled itself, if that lets go, or with another one."""
+        path, switch, needed_when = user.object.path, user.object.definition.enabled_when, user.reference.needed_when
+        if switch is None or needed_when is None or set(switch.properties()).isdisjoint(needed_when.properties()):
+            return f"change {user.as_words()} of {path} to another object first"
+        how = self._word_switch(user.object, switch, on=False)
+        return f"disable {path} first", *how, f", or change its {user.as_words()} to another object"
+
+    def _describe_disabled_target(
+        self, judged: Judgement, prop: PropertyDefinition, target: ManagedObject, reference: Reference
+    ) -> Diagnostic:
+        path, switch = target.path, reference.target_enabled
+        how = () if switch is None else self._word_switch(target, self._adapt(switch, target), on=True)
+        return Diagnostic(
+            "constraint-violated",
+            f'{reference.as_words(prop.name)} names "{path.name}", which is disabled',
+            path=str(judged.object.path),
+            property=prop.name,
+            value=reference.write_name(path.name or ""),
+            detail=_explain_need(reference.needed_when),
+            remedy=(f"enable {path} first", *how, ", or name an enabled one"),
+        )
+
+    def _word_switch(
+        self, obj: ManagedObject, condition: Condition, *, on: bool
+    ) -> tuple[str, RemedyAction] | tuple[()]:
+        """Return how to make a condition on one boolean property of an object true or false; nothing for any other."""
+        names, path = set(condition.properties()), obj.path
+        relation = self.registry.relation(path.relation)
+        if len(names) != 1 or len(path.elements) > 1 or relation.kind == "set":
+            return ()
+        (name,) = names
+        syntax = obj.definition.properties[name].syntax
+        if syntax.value_type != "bool":
+            return ()
+        values = {text: frozenset([syntax.normal_form(text)]) for text in ("true", "false")}
+        named = (relation.name_option, path.name) if path.name is not None else ()
+        verb: Verb = "switch" if named else "switch-single"
+        for text, normal in values.items():
+            if condition.judge(dict.fromkeys(names, normal).get) is on:
+                return ": ", RemedyAction(verb, relation.name, *named, name, text)
+        return ()
 
 
 class _Target(Record):
@@ -512,18 +555,4 @@ def _describe_operand(judged: Judgement, operand: str) -> str:
 def _explain_need(needed_when: Condition | None) -> str:
     return (
         f"it must be enabled while {needed_when.as_words()}" if needed_when is not None else "it must always be enabled"
-    )
-
-
-def _describe_disabled_target(
-    judged: Judgement, prop: PropertyDefinition, path: ManagedObjectPath, reference: Reference
-) -> Diagnostic:
-    return Diagnostic(
-        "constraint-violated",
-        f'{reference.as_words(prop.name)} names "{path.name}", which is disabled',
-        path=str(judged.object.path),
-        property=prop.name,
-        value=reference.write_name(path.name or ""),
-        detail=_explain_need(reference.needed_when),
-        remedy=f"enable {path} first, or name an enabled one",
     )

@@ -38,6 +38,14 @@ SAID = {
         "reset it: set-depot-settings-prop --reset store",
         "reset it",
     ),
+    RemedyAction("switch", "queue", "queue-name", "a b", "enabled", "false"): (
+        "set-queue-prop --queue-name 'a b' --set enabled:false",
+        "set its enabled to false",
+    ),
+    RemedyAction("switch-single", "depot-settings", "enabled", "true"): (
+        "set-depot-settings-prop --set enabled:true",
+        "set its enabled to true",
+    ),
     RemedyAction("list", "queues", "queue"): ("list-queues", 'list("queue")'),
     RemedyAction("check"): ("run check, which names all", "the warnings of load() name all"),
     RemedyAction("choose-type", "disk, memory"): (

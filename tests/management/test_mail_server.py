@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from confobjects.actions import remedy_text
+from confobjects.cli.words.actions import word
 from confobjects.mail.property_table import KEYS
 from confobjects.management import ManagementContext
 from confobjects.management.history.undoing import plan_undo
@@ -208,7 +209,10 @@ def test_a_disabled_trust_manager_serves_only_who_does_not_need_it(server: dict[
     else:
         (problem,) = refused(one, lambda: one.create("mail-server", "one", values))
         assert problem.summary == 'trust-manager-provider names "t", which is disabled'
-        assert problem.remedy == "enable /trust-manager-provider/t first, or name an enabled one"
+        told = "enable /trust-manager-provider/t first: {}, or name an enabled one"
+        assert remedy_text(problem.remedy) == told.format("set its enabled to true")
+        command = "set-trust-manager-provider-prop --provider-name t --set enabled:true"
+        assert remedy_text(problem.remedy, word) == told.format(command)
         refused(other, lambda: other.modify("trust-manager-provider", "t", off))
 
 

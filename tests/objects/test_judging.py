@@ -320,7 +320,7 @@ def disabled(name: str, target: str, why: str) -> dict[str, Any]:
         property=name,
         value=target,
         detail=why,
-        remedy=f"enable /store/{target} first, or name an enabled one",
+        remedy=f"enable /store/{target} first: set its enabled to true, or name an enabled one",
     )
 
 
@@ -526,12 +526,13 @@ def harmed(*queues: ManagedObject, store: ManagedObject = TWO) -> list[Mapping[s
 
 
 def harm(user: str, name: str, why: str) -> dict[str, Any]:
+    disabling = f"disable {user} first: set its enabled to false, or change its {name} to another object"
     return {
         "code": "constraint-violated",
         "summary": f'the Store "two" cannot be disabled: {user} needs it ({name})',
         "path": "/store/two",
         "detail": why,
-        "remedy": f"disable {user} first, or change its {name} to another object",
+        "remedy": disabling if why != ALWAYS else f"change {name} of {user} to another object first",
         "argument": "two",
     }
 
