@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from tests.order import LONG, TESTS, rank
@@ -17,8 +19,11 @@ def test_no_file_is_named_twice() -> None:
 
 
 def test_this_run_has_the_order(request: pytest.FixtureRequest) -> None:
-    ranks = [rank(test.path) for test in request.session.items]
-    assert ranks == sorted(ranks)
+    files = list(dict.fromkeys(test.path for test in request.session.items))
+    assert [rank(file) for file in files] == sorted(map(rank, files))
+    sizes = Counter(test.path for test in request.session.items)
+    others = [sizes[file] for file in files if rank(file) == len(LONG)]
+    assert others == sorted(others, reverse=True)
 
 
 def test_the_processes_of_a_run_keep_the_order(pytestconfig: pytest.Config) -> None:
