@@ -16,7 +16,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.order import put_long_files_first
-from tests.servers.processes import memory_root
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -41,9 +40,6 @@ sys.dont_write_bytecode = False
 
 # The tests' own definitions name functions of these modules; some modules load the definitions when they are imported.
 os.environ["CONFOBJECTS_ALLOW_CODE"] = "module:tests.definitions.functions,module:tests.objects.probes"
-
-# What a test writes need not reach a disk: where there is a place in memory, waiting for disks took a third of the time.
-os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory_root()))
 
 FOREIGN = ("CONFOBJECTS_", "SMTP_", "MAIL_", "XDG_")
 """Variables that begin so would change what the library or the command line finds."""

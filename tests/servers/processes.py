@@ -17,14 +17,10 @@ PATIENCE = 30.0
 """Seconds a server may take to answer before its start counts as failed; a loaded machine is slow."""
 
 
-def memory_root() -> Path:
-    """Return the directory in memory if there is one, and otherwise that of temporary files."""
-    return Path("/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else tempfile.gettempdir())
-
-
 def memory_directory(prefix: str) -> Path:
     """Make a directory in memory where there is one: what a test server writes need not reach a disk."""
-    return Path(tempfile.mkdtemp(prefix=f"confobjects-{prefix}-", dir=memory_root()))
+    place = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
+    return Path(tempfile.mkdtemp(prefix=f"confobjects-{prefix}-", dir=place))
 
 
 @contextmanager
