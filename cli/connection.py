@@ -12,8 +12,8 @@ from confobjects.dn import DN
 from confobjects.errors import UsageError
 from confobjects.inputs import SMALL, read_any
 from confobjects.storage import is_directory
-from confobjects.texts.numbers import read_number
 
+from .words.numbers import read_option
 from .words.options import OPTIONS
 
 PASSWORD_VARIABLE: Final = "CONFOBJECTS_BIND_PASSWORD"  # noqa: S105 - its name, not a password
@@ -40,8 +40,8 @@ def storage_options(options: Mapping[str, Any], url: str) -> dict[str, Any]:
     }
     if options["basedn"]:
         found["base"] = _parse_dn(options["basedn"])
-    if options["connecttimeout"]:
-        found["connect_timeout"] = _parse_seconds(options["connecttimeout"])
+    if options["connecttimeout"] is not None:
+        found["connect_timeout"] = read_option("--connectTimeout", "MILLISECONDS", options["connecttimeout"]) / 1000
     if found["mechanism"] in {"", "simple"} and (found["bind_dn"] or read_secret(options, "bindpassword")):
         found["bind_password"] = _read_password(options)
     return found
@@ -107,10 +107,3 @@ def _parse_dn(text: str) -> DN:
         return DN.parse(text)
     except ValueError as error:
         raise UsageError(Diagnostic("usage", f'--baseDN takes a DN, not "{text}": {error}')) from None
-
-
-def _parse_seconds(text: str) -> float:
-    number = read_number(text)
-    if not number:
-        raise UsageError(Diagnostic("usage", f'--connectTimeout takes a number of milliseconds, not "{text}"'))
-    return number / 1000

@@ -16,7 +16,7 @@ from confobjects.storage import is_directory
 from confobjects.texts.visible import make_block_visible
 
 from .opening import storage_options, storage_url
-from .words.options import LONGEST_WAIT, OPTIONS, conflict_among, describe_exposure, secret_sources
+from .words.options import OPTIONS, conflict_among, describe_exposure, secret_sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,13 +116,9 @@ class Invocation:
         given = self.options["wait"]
         if given is None:
             return 0
-        from confobjects.texts.numbers import read_number
+        from .words.numbers import read_option
 
-        seconds = read_number(given)
-        if seconds is None or not 1 <= seconds <= LONGEST_WAIT:
-            summary = f'--wait takes a number of seconds from 1 to {LONGEST_WAIT}, not "{given}"'
-            raise UsageError(Diagnostic("usage", summary, argument="--wait"))
-        return seconds
+        return read_option("--wait", "SECONDS", given)
 
     @property
     def tells_people(self) -> bool:

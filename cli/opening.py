@@ -20,6 +20,7 @@ from confobjects.errors import CannotConnectError, ConfobjectsError, UsageError
 from confobjects.inputs import LARGE, read_regular
 from confobjects.storage import is_directory
 
+from .words.numbers import read_option
 from .words.options import OPTIONS, conflict_among
 
 if TYPE_CHECKING:
@@ -42,9 +43,11 @@ def storage_url(options: Mapping[str, Any]) -> str | None:
     url, file = options["url"], options["configfile"]
     if file:
         return f"ldif:{file}"
-    if any(options[name] for name in _LDAP_WORDS):
+    if options["port"] is not None or any(options[name] for name in _LDAP_WORDS):
         scheme = "ldaps" if options["usessl"] else "ldap"
         host, port = options["hostname"] or "localhost", options["port"]
+        if port is not None:
+            port = read_option("--port", "PORT", port)
         if host.startswith("-"):
             remedy = "for help use --help"
             raise UsageError(Diagnostic("usage", f'-h takes a host name, and "{host}" is not one', remedy=remedy))

@@ -12,12 +12,12 @@ import click
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 from confobjects.service.tokens import open_token_store
-from confobjects.texts.numbers import read_number
 from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..effective_objects import load_object
 from ..invocation import Invocation
+from ..words.numbers import LONGEST_WAIT, NumberType
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ..words.splitting import Words
 
 _KIND = "oauth2-provider"
-_LONGEST = 3600
 
 _HELP = """Let a person consent to the use of a mailbox, and save the refresh token that comes of it.
 
@@ -48,8 +47,20 @@ def build(words: Words, registry: Registry) -> click.Command:
             metavar="HOST",
             help="What the browser calls this machine: 127.0.0.1 (the default), or localhost.",
         ),
-        click.Option(["--redirect-port"], metavar="PORT", help="The port it comes back to; the default is any."),
-        click.Option(["--timeout"], metavar="SECONDS", help="How long to wait for the browser; the default is 300."),
+        click.Option(
+            ["--redirect-port"],
+            metavar="PORT",
+            type=NumberType(0, 65_535),
+            default=0,
+            help="The port it comes back to; the default is any.",
+        ),
+        click.Option(
+            ["--timeout"],
+            metavar="SECONDS",
+            type=NumberType(1, LONGEST_WAIT, "seconds"),
+            default=300,
+            help="How long to wait for the browser; the default is 300.",
+        ),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
@@ -59,15 +70,13 @@ def _run(  # noqa: PLR0913, PLR0917 - the options of the command, by name
     provider_name: str,
     device: bool,
     redirect_host: str | None,
-    redirect_port: str | None,
-    timeout: str | None,
+    redirect_port: int,
+    timeout: int,
 ) -> int:
     host = redirect_host or "127.0.0.1"
     if host not in ("127.0.0.1", "localhost"):
         summary = f'--redirect-host takes 127.0.0.1 or localhost, not "{host}"'
         raise UsageError(Diagnostic("usage", summary, argument="--redirect-host"))
-    port = _read_option("--redirect-port", redirect_port, 0, 65_535)
-    patience = _read_option("--timeout", timeout, 300, _LONGEST)
     provider = load_object(invocation, _KIND, provider_name)
     from confobjects.mail.diagnosis import Trouble
     from confobjects.oauth.checking import as_oauth_error
@@ -84,19 +93,10 @@ def _run(  # noqa: PLR0913, PLR0917 - the options of the command, by name
         if by_device:
             token = consent.by_device(_tell_codes)
         else:
-            token = consent.by_browser(_tell_url, host=host, port=port, patience=float(patience))
+            token = consent.by_browser(_tell_url, host=host, port=redirect_port, patience=float(timeout))
     except Trouble as trouble:
         raise as_oauth_error(trouble) from None
     return _save(invocation, provider, settings, token)
-
-
-def _read_option(spelling: str, text: str | None, usual: int, most: int) -> int:
-    number = usual if text is None else read_number(text)
-    if number is None or not min(1, usual) <= number <= most:
-        raise UsageError(
-            Diagnostic("usage", f'{spelling} takes a number up to {most}, not "{text}"', argument=spelling)
-        )
-    return number
 
 
 def _choose_device(settings: ProviderSettings, *, device: bool) -> bool:

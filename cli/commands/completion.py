@@ -17,6 +17,7 @@ from confobjects.errors import ConfobjectsError
 from ..command import make_command
 from ..invocation import Invocation
 from ..words.names import option_of, verbs_of
+from ..words.numbers import NumberType
 from ..words.options import OPTIONS
 from . import command_names, resolve
 
@@ -61,7 +62,7 @@ def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
         click.Argument(["shell"], metavar="SHELL", type=click.Choice(sorted(_SCRIPTS))),
-        click.Option(["--at"], type=click.IntRange(min=0), hidden=True),
+        click.Option(["--at"], type=NumberType(0), hidden=True),
         click.Argument(["typed"], nargs=-1),
     ]
 

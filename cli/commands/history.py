@@ -18,6 +18,7 @@ from ..command import make_command
 from ..invocation import Invocation
 from ..words.command_line import line_of
 from ..words.names import name_options, take_names
+from ..words.numbers import NumberType
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -49,9 +50,9 @@ def build(words: Words, registry: Registry) -> click.Command:
     names = name_options(registry.relations()[kind], registry) if kind is not None else []
     parameters: list[click.Parameter] = [
         click.Argument(["what"], metavar="[OBJECT|show]", required=False),
-        click.Argument(["number"], metavar="[NUMBER]", required=False, type=click.IntRange(min=1)),
+        click.Argument(["number"], metavar="[NUMBER]", required=False, type=NumberType(1)),
         *names,
-        click.Option(["--limit"], metavar="COUNT", type=click.IntRange(min=1), help="Show only the last changes."),
+        click.Option(["--limit"], metavar="COUNT", type=NumberType(1), help="Show only the last changes."),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 

@@ -14,6 +14,7 @@ from confobjects.texts.visible import make_visible
 from ..command import make_command
 from ..invocation import Invocation
 from ..mail_ledgers import load_service, may_destroy, open_ledger, parse_duration
+from ..words.numbers import NumberType
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -57,9 +58,7 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Option(["--state"], multiple=True, type=click.Choice(_STATES), help="Only mails in this state."),
         click.Option(["--sender-name"], metavar="NAME", help="Only mails that this mail sender sends."),
         click.Option(["--to"], metavar="ADDRESS", help="Only mails to this address."),
-        click.Option(
-            ["--limit"], metavar="COUNT", type=click.IntRange(min=1), help="At most this many, 100 by default."
-        ),
+        click.Option(["--limit"], metavar="COUNT", type=NumberType(1), help="At most this many, 100 by default."),
         click.Option(["--all-failed"], is_flag=True, help="Every mail that has failed."),
         click.Option(["--older-than"], metavar="DURATION", help="Only mails that ended this long ago or earlier."),
         click.Option(["-f", "--force"], is_flag=True, help="Do not ask."),

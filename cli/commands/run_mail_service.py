@@ -15,6 +15,7 @@ from ..command import make_command
 from ..effective_objects import load_some
 from ..invocation import Invocation
 from ..mail_service import ServiceOptions, ServiceSession, unsealed_option
+from ..words.numbers import PATIENCE, NumberType
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -36,15 +37,15 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Option(
             ["--runners"],
             metavar="COUNT",
-            type=click.IntRange(1, 64),
+            type=NumberType(1, 64),
             default=4,
             show_default=True,
-            help="How many mails are delivered at the same time.",
+            help="How many mails are delivered at the same time, 64 at most.",
         ),
         click.Option(
             ["--timeout"],
             metavar="SECONDS",
-            type=click.FloatRange(min=0),
+            type=PATIENCE,
             help="How long to wait for a configuration that is not there yet; without it there is no limit.",
         ),
         click.Option(

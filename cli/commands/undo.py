@@ -10,6 +10,7 @@ from ..command import make_command
 from ..invocation import Invocation
 from ..output.changes import tell_changes
 from ..save_tests import choose_tests
+from ..words.numbers import NumberType
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -29,8 +30,8 @@ Examples:
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
-        click.Argument(["number"], metavar="[NUMBER]", required=False, type=click.IntRange(min=1)),
-        click.Option(["--to"], metavar="NUMBER", type=click.IntRange(min=0), help="The last change to keep."),
+        click.Argument(["number"], metavar="[NUMBER]", required=False, type=NumberType(1)),
+        click.Option(["--to"], metavar="NUMBER", type=NumberType(0), help="The last change to keep."),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 

@@ -11,6 +11,7 @@ from ..command import make_command
 from ..invocation import Invocation
 from ..watching import WatchOptions, WatchSession
 from ..watching.program import split_command
+from ..words.numbers import PATIENCE, NumberType
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -41,11 +42,11 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Option(
             ["--repair"], is_flag=True, help="Finish changes whose writer died, as any command that changes something."
         ),
-        click.Option(["--count"], metavar="COUNT", type=click.IntRange(min=0), help="End after so many changes."),
+        click.Option(["--count"], metavar="COUNT", type=NumberType(0), help="End after so many changes."),
         click.Option(
             ["--timeout"],
             metavar="SECONDS",
-            type=click.FloatRange(min=0),
+            type=PATIENCE,
             help="How long to wait for a configuration that is not there yet; without it there is no limit.",
         ),
     ]

@@ -11,6 +11,7 @@ from confobjects.diagnostics import suggest_name
 
 from ..strict_command import ExtraWordsError
 from .masking import begins_with_dash
+from .numbers import NumberType
 from .options import OPTIONS, SECRET_OPTIONS
 
 if TYPE_CHECKING:
@@ -57,8 +58,7 @@ def _suggest_assignment(error: click.NoSuchOption, load: Callable[[], Registry])
 def _describe_number(parameter: click.Parameter) -> str:
     """Return what a numeric parameter takes; an empty text for others."""
     name = parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.human_readable_name.strip("[]")
-    kind = parameter.type
-    return f"{name} takes a whole number from {kind.min}" if isinstance(kind, click.IntRange) else ""
+    return f"{name} {parameter.type.range.refusal()}" if isinstance(parameter.type, NumberType) else ""
 
 
 def _find_swallowed(error: click.UsageError) -> tuple[str, str] | None:

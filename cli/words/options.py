@@ -45,9 +45,6 @@ class Option(Record):
         return () if self.repeat else None
 
 
-LONGEST_WAIT: Final = 3600
-"""Seconds that a command may wait for followers, at most."""
-
 _OTHERS: Final = "the server is not asked about the login"
 _ONE_KEY: Final = "the certificate is the one of the only key in the key store"
 _BY_CONTENT: Final = "the type of a store is detected from its content"

@@ -17,10 +17,10 @@ from confobjects.diagnostics import MASK, Collector, Diagnostic, find_nearest
 from confobjects.errors import UsageError
 from confobjects.inputs import SMALL, read_shared
 from confobjects.records import Record, field
-from confobjects.texts.numbers import read_number
 from confobjects.texts.properties import EscapeError, LogicalLine, read_entries
 
-from .options import LONGEST_WAIT, OPTIONS, SECRET_OPTIONS, Option, conflict_among, describe_shared, rivals
+from .numbers import FORMS
+from .options import OPTIONS, SECRET_OPTIONS, Option, conflict_among, describe_shared, rivals
 
 TOOL: Final = "confobjects"
 _KEYS: Final[dict[str, Option]] = {
@@ -217,12 +217,10 @@ def _value_fault(option: Option, value: str) -> str:
     text, form = value.strip(), option.value
     if form is None:
         return "" if text.lower() in {"true", "false"} else "takes true or false"
-    number = read_number(text) or 0
+    numbers = FORMS.get(form)
     checks = (
         (not text, "has no value"),
-        (form == "PORT" and not 1 <= number <= 65535, "takes a number from 1 to 65535"),
-        (form == "MILLISECONDS" and not number, "takes a number of milliseconds"),
-        (form == "SECONDS" and not 1 <= number <= LONGEST_WAIT, f"takes a number from 1 to {LONGEST_WAIT}"),
+        (numbers is not None and numbers.read(text) is None, numbers.refusal() if numbers else ""),
         ("|" in form and text not in form.split("|"), f"takes one of {form.replace('|', ', ')}"),
         ("=" in form and "=" not in text, f"takes {form}"),
     )

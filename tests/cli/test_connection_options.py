@@ -47,10 +47,10 @@ def test_a_nickname_is_said_to_have_no_effect() -> None:
 
 
 WRONG = [
-    (["--connectTimeout", "soon"], '--connectTimeout takes a number of milliseconds, not "soon"\n'),
-    (["--connectTimeout", "0"], '--connectTimeout takes a number of milliseconds, not "0"\n'),
-    (["--connectTimeout", "-5"], '--connectTimeout takes a number of milliseconds, not "-5"\n'),
-    (["--connectTimeout", "²"], '--connectTimeout takes a number of milliseconds, not "²"\n'),
+    (["--connectTimeout", "soon"], '--connectTimeout takes a number of milliseconds from 1 to 3600000, not "soon"\n'),
+    (["--connectTimeout", "0"], '--connectTimeout takes a number of milliseconds from 1 to 3600000, not "0"\n'),
+    (["--connectTimeout", "-5"], '--connectTimeout takes a number of milliseconds from 1 to 3600000, not "-5"\n'),
+    (["--connectTimeout", "²"], '--connectTimeout takes a number of milliseconds from 1 to 3600000, not "²"\n'),
     (["--baseDN", "nonsense"], '--baseDN takes a DN, not "nonsense": '),
     (
         ["-o", "mech=PLAIN"],

@@ -99,8 +99,8 @@ def test_no_output_shows_a_secret_and_undo_gives_it_back(tmp_path: Path) -> None
         (["history", "nothing"], '"nothing"'),
         (["undo"], "undo takes the number of a change, or --to and the number of the last change to keep"),
         (["undo", "1", "--to", "1"], "undo takes the number of a change, or --to"),
-        (["undo", "x"], "NUMBER takes a whole number from 1"),
-        (["history", "--limit", "0"], "--limit takes a whole number from 1"),
+        (["undo", "x"], "NUMBER takes a whole number from 1 to 1000000000"),
+        (["history", "--limit", "0"], "--limit takes a whole number from 1 to 1000000000"),
     ],
 )
 def test_wrong_words(words: list[str], message: str) -> None:

@@ -180,7 +180,7 @@ def test_a_change_for_programs(folder: Path) -> None:
     [
         ("history show 9", 12, "there is no change 9\n  remedy: the history has the changes 1 to 6\n"),
         ("history show", 2, "show takes the number of a change\n  help: confobjects history --help\n"),
-        ("history show 0", 2, "NUMBER takes a whole number from 1\n  help: confobjects history --help\n"),
+        ("history show 0", 2, "NUMBER takes a whole number from 1 to 1000000000\n  help: confobjects history --help\n"),
         (
             "history mail-server 3 --server-name two",
             2,

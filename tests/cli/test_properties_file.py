@@ -186,7 +186,7 @@ def test_every_mistake_comes_with_its_line_and_a_caret(home: Path) -> None:
     assert done.status == 2
     end = "  remedy: --noPropertiesFile runs without it\n"
     assert done.err == (
-        f"{path}:2:9: port takes a number from 1 to 65535\n   port : 99999\n          ^^^^^\n{end}"
+        f"{path}:2:9: port takes a whole number from 1 to 65535\n   port : 99999\n          ^^^^^\n{end}"
         f"{path}:3:15: \\u takes four hexadecimal digits; a backslash itself is written \\\\\n"
         f"  bindPassword=********\n               ^^^^^^^^\n{end}"
         f"{path}:4:10: trustAll takes true or false\n  trustAll=maybe\n           ^^^^^\n{end}"

@@ -13,7 +13,7 @@ from confobjects.cli import waiting
 from confobjects.cli.commands import SPECIAL
 from confobjects.cli.waiting import LONGEST_PAUSE, make_pauses
 from confobjects.cli.words.names import verbs_of
-from confobjects.cli.words.options import LONGEST_WAIT
+from confobjects.cli.words.numbers import LONGEST_WAIT
 from confobjects.definitions_loading import load_registry
 from confobjects.expressions.seals import KEY_FILE_VARIABLE
 from confobjects.mapping.followers import WaitingChange
@@ -293,7 +293,7 @@ def test_a_default_of_the_properties_file_waits_as_well(place: Path) -> None:
     assert run(*SET, *file).err.endswith("nobody listens\n")
     assert run("list-mail-servers", "-s", *file) == (0, "one\n", "")
     options.write_text("wait=4000\n")
-    assert "takes a number from 1 to 3600" in run(*SET, *file).err
+    assert "takes a number of seconds from 1 to 3600" in run(*SET, *file).err
 
 
 def test_the_history_does_not_record_how_long_was_waited() -> None:

@@ -380,9 +380,9 @@ def test_the_command_gives_up(configured: Path, server: OAuthServer) -> None:
     ("options", "words"),
     [
         (["--redirect-host", "evil.example"], "--redirect-host takes 127.0.0.1 or localhost"),
-        (["--redirect-port", "70000"], "--redirect-port takes a number up to 65535"),
-        (["--timeout", "0"], "--timeout takes a number up to 3600"),
-        (["--timeout", "soon"], "--timeout takes a number"),
+        (["--redirect-port", "70000"], "--redirect-port takes a whole number from 0 to 65535"),
+        (["--timeout", "0"], "--timeout takes a number of seconds from 1 to 3600"),
+        (["--timeout", "soon"], "--timeout takes a number of seconds from 1 to 3600"),
     ],
 )
 def test_a_wrong_option(options: list[str], words: str, configured: Path, server: OAuthServer) -> None:
