@@ -128,6 +128,17 @@ def test_every_warning_says_that_sending_may_fail_to_people_and_to_programs(fake
     assert fake.connections == 0
 
 
+def test_a_save_without_a_test_says_that_it_is_saved_to_whoever_wants_to_know(fake: FakeSmtp) -> None:
+    created = create(fake.port, "--verbose").out
+    assert 'Configuration saved. The Mail Server "one" was created.\n' in created
+    changed = change("--set", "smtp-property:mail.smtp.timeout=90000", "--verbose").out
+    assert 'Configuration saved. The Mail Server "one" was changed.\n' in changed
+    assert (
+        "Configuration saved"
+        not in change("--set", "smtp-property:mail.smtp.timeout=80000", "--verbose", "--dry-run").out
+    )
+
+
 def test_the_policy_save_says_nothing(fake: FakeSmtp) -> None:
     policy("save")
     create(fake.port)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import ssl
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from confobjects.mail.kinds import CLEAR, CUSTOM, EXTERNAL, KINDS, SOCKET_FACTOR
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.planning import plan_delivery
 from confobjects.mail.property_table import HONOURED, OWN, WEAKNESSES, row_of, rows
+from confobjects.tls.contexts import VERSIONS, Recipe, context_for
 from tests.mail.test_honoured import BESIDE, key_of_row, planned, sample
 from tests.mail.test_properties import View
 from tests.servers import Given, mail_server
@@ -65,6 +67,17 @@ def test_a_custom_server_never_sends_in_clear(port: int, number: int) -> None:
         assert not plan.options.fall_back_to_clear
         assert plan.login is not None
         assert not plan.login.in_clear
+
+
+@pytest.mark.parametrize("port", [587, 465])
+def test_nothing_is_older_than_tls_1_2_whatever_a_custom_server_allows(port: int) -> None:
+    """Neither what is used without a setting, nor what a setting can name."""
+    usual = context_for(Recipe(blind=True, versions=plan_delivery(custom(port)).tls.versions))
+    assert usual.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert set(VERSIONS) == {"TLSv1.2", "TLSv1.3"}
+    for version in ("TLSv1.1", "TLSv1", "SSLv3", "TLSv1.1 TLSv1.3"):
+        with pytest.raises(MailError):
+            plan_delivery(custom(port, f"mail.smtp.ssl.protocols={version}"))
 
 
 @pytest.mark.parametrize("weakness", sorted(CLEAR))

@@ -338,6 +338,17 @@ def test_the_quota_is_as_long_and_as_wide_as_the_configuration_says(place: Place
     assert "50 mails without a limit in the last 24 h" in run("mail-quota", "show", "ann@example.com").out
 
 
+def test_without_a_setting_a_user_gets_three_mails_about_the_account_in_24_hours(place: Place) -> None:
+    for _ in range(5):
+        place.accept(category="news")
+    for _ in range(3):
+        place.accept(category="account")
+    with pytest.raises(NotAcceptedError, match="as many mails as its quota allows"):
+        place.accept(category="account")
+    told = run("mail-quota", "show", "ann@example.com").out
+    assert "3 mails of 3 in the last 24 h (categories: account)" in told
+
+
 def test_the_quota_of_a_suppressed_address_is_not_reset_until_that_is_lifted(place: Place) -> None:
     place.fake.script["RCPT"] = b"550 5.1.1 no such user\r\n"
     for _ in range(3):
