@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -104,10 +105,30 @@ def _advise_property(error: UnknownNameError, registry: Registry, name: str) -> 
     """Return the error for an unknown object, with where it is a property of that name, if it is one."""
     of = [definition.name for definition in registry if _declares(definition, name) and not definition.hidden]
     if not of:
-        return error
+        similar = [f"describe {kind} {prop}" for kind, prop in _find_similar(registry, name)]
+        if not 0 < len(similar) <= _FEW or suggest_name(name, registry.relations()):
+            return error
+        return UnknownNameError(error.diagnostics[0].replace(remedy=f"perhaps a property: {' or '.join(similar)}"))
     kinds = of if len(of) <= _FEW else ["OBJECT"]
     lines = " or ".join(f"describe {kind} {name}" for kind in kinds)
     return UnknownNameError(error.diagnostics[0].replace(remedy=f"for the property of that name: {lines}"))
+
+
+_ALIKE = 8
+"""Letters at the end of two names that make them alike."""
+
+
+def _find_similar(registry: Registry, name: str) -> list[tuple[str, str]]:
+    """Return the properties, with their objects, that end as a name does, blanks aside: other products call them otherwise."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    for definition in registry:
+        for prop in definition.properties:
+            if not definition.hidden and _declares(definition, prop):
+                letters = zip(reversed(prop.replace("-", "")), reversed(name.replace("-", "")), strict=False)
+                alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], letters))
+                found.setdefault(alike, []).append((definition.name, prop))
+    best = max(found, default=0)
+    return found[best] if best >= _ALIKE else []
 
 
 def _declares(definition: ManagedObjectDefinition, name: str) -> bool:
