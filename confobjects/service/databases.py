@@ -293,7 +293,7 @@ def _parse_url(url: str) -> URL:
             return make_url(f"postgresql:{rest}")
         except (ArgumentError, ValueError):
             pass
-    remedy = "Write sqlite:FILE or postgresql://USER:PASSWORD@HOST/DATABASE."
+    remedy = "Write sqlite:FILE or postgresql://USER@HOST/DATABASE; PostgreSQL reads the password from ~/.pgpass or PGPASSFILE."
     raise UsageError(Diagnostic("usage", "the URL of the ledger names no ledger", remedy=remedy))
 
 

@@ -143,8 +143,9 @@ def test_a_place_where_no_file_can_be_is_told(tmp_path: Path, place: str) -> Non
     "url", ["", "ledger.db", "sqlite:", "sqlite:///x", "mysql://x/y", "postgresql:x", "postgresql://h:port/x"]
 )
 def test_a_url_that_names_no_ledger_is_a_mistake_of_the_caller(url: str) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as refused:
         open_ledger(url, unsealed=True)
+    assert "PASSWORD@" not in str(refused.value)  # a URL is shown as it is: no password belongs into it
 
 
 # -- PostgreSQL --------------------------------------------------------------------------------------------------------
