@@ -16,7 +16,13 @@ from hypothesis import strategies as st
 import confobjects
 from confobjects.actions import RemedyAction
 from confobjects.dn import DN
-from confobjects.errors import AccessError, ChangedMeanwhileError, ConfobjectsError, NoSuchObjectError
+from confobjects.errors import (
+    AccessError,
+    ChangedMeanwhileError,
+    ConfobjectsError,
+    NoSuchObjectError,
+    ObjectExistsError,
+)
 from confobjects.management import ManagementContext
 from confobjects.management.documents.copying import find_exposed, initialise
 from confobjects.mapping.entry import (
@@ -222,6 +228,29 @@ def test_a_writer_that_lives_is_waited_for_and_not_taken_for_dead(reach: Opener)
             "another change to this entry (number 2) is not finished",
         ]
         assert usernames(other) == dict.fromkeys(NAMES, "new")
+
+
+def test_a_writer_that_has_met_others_looks_before_it_takes_a_number(
+    reach: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two change objects of their own in turn, so the number that each of them expects is always taken already."""
+    refused: list[DN] = []
+    make, turns = LdapStorage._carry_out, 10
+
+    def carry_out(self: LdapStorage, change: Change, before: Entry | None) -> None:
+        try:
+            make(self, change, before)
+        except ObjectExistsError:
+            assert isinstance(change, AddEntry)
+            refused.append(change.entry.dn)
+            raise
+
+    monkeypatch.setattr(LdapStorage, "_carry_out", carry_out)
+    with reach() as one, reach() as two:
+        for turn in range(turns):
+            one.modify("mail-server", "one", PropertyChanges(set={"auth-username": f"a{turn}"}))
+            two.modify("mail-server", "two", PropertyChanges(set={"auth-username": f"b{turn}"}))
+    assert 0 < len(refused) <= turns  # every second one; without a look, nearly all
 
 
 def test_an_undo_that_was_overtaken_looks_again(reach: Opener) -> None:

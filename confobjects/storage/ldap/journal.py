@@ -20,6 +20,8 @@ Laws of this module:
    branch has a number that says which ones are closed, that number and all below it. It is raised before records are
    removed, and before numbers are left out because an entry has a higher revision; whoever has written a record looks
    at it before the first change.
+6. A writer that has met others looks for the newest number before it writes its next records, and waits the longer the
+   more it has met: a refused addition makes everybody wait on 389 Directory Server.
 
 On a server that may accept two replacements of one value, the module ``claims`` makes sure that only one is sent.
 """
@@ -60,6 +62,8 @@ _LOOK_AGAIN: Final = 60.0
 """Seconds after which intents of others are looked up again."""
 _TRIES: Final = 64
 _PRUNE_EVERY: Final = 64
+_MOST_CROWDED: Final = 5
+"""How many records in a row that meet no other writer make one that has met many forget them."""
 _UNIQUE: Final = ("entryUUID", "nsUniqueId")
 """What a server gives an entry when it is made, and never again to another one (RFC 4530, 389 Directory Server)."""
 _CLAIMS_KEPT: Final = 256
@@ -96,6 +100,8 @@ class Journal:
         self._last = 0
         self._newest = 0
         """The highest number that a reader has seen."""
+        self._crowd = 0
+        """How often others took a number first, less the records that met nobody. Until it is 0, the newest is looked up."""
         self._looked: float | None = None
         self._abandoned: set[tuple[int, str]] = set()
         """Intents that this process left because the outcome was unknown, each with the writer name in its record."""
@@ -194,14 +200,15 @@ class Journal:
         if least > self._last:  # no record has that number
             self._close_numbers(least)
         for turn in range(_TRIES):
+            if self._crowd:
+                self._last = max(self._last, self._find_newest())
             number = self._last + 1
             intent = Intent(number, tuple(with_number(step, number) for step in plan), Lease(writer))
             try:
                 self._write(intent, record, state)
             except ObjectExistsError:
-                self._directory.pause(turn)
-                self._last = number
-                self._last = self._find_newest()
+                self._directory.pause(self._crowd)
+                self._last, self._crowd = number, min(self._crowd + 1, _MOST_CROWDED)
                 continue
             except NoSuchObjectError:  # under load, 389-ds also says this about a history that exists
                 self._exists, self._asked = False, None
@@ -210,6 +217,8 @@ class Journal:
                 self._last = max(self._last, least)
                 continue
             self._last = number
+            if turn == 0:
+                self._crowd = max(0, self._crowd - 1)
             if not self._is_closed(intent):
                 return intent
             self.mark_failed(intent, ())
