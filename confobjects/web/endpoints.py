@@ -1,0 +1,54 @@
+"""Endpoints: the rows that routes, the OpenAPI document and the tests of rights are made from.
+
+Laws of this module:
+
+1. Each endpoint says who may call it. Nobody may call one that says nothing: ``needs`` has no default.
+2. An endpoint that changes something is called with a token, or with the CSRF token of a session.
+3. An endpoint raises our errors and returns a response; it never makes a response of an error itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Literal
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from confobjects.records import Record
+
+if TYPE_CHECKING:
+    from confobjects.web.people import Permission, Person
+    from confobjects.web.site import Web
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Needs = Literal["nobody", "anybody"] | "Permission"
+"""Who may call: ``nobody`` for calls without sign-in (health), ``anybody`` for each signed-in person, else a permission."""
+
+
+class Call(Record):
+    """One request, with the person who makes it (None where no sign-in is needed and there was none)."""
+
+    request: Request
+    web: Web
+    person: Person | None
+
+    @property
+    def caller(self) -> Person:
+        """The person, where the endpoint needs one."""
+        if self.person is None:
+            raise AssertionError("an endpoint for which nobody signs in has no caller")
+        return self.person
+
+
+Answer = Callable[[Call], Awaitable[Response]]
+
+
+class Endpoint(Record):
+    """One endpoint: method, path (as Starlette writes it), who may call it, what answers, and a sentence about it."""
+
+    method: Method
+    path: str
+    needs: Needs
+    answer: Answer
+    summary: str

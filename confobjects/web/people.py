@@ -1,0 +1,43 @@
+"""People: who somebody is, which role they have, and what a role permits.
+
+Law: a role permits what its row says, and nothing else. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal
+
+from confobjects.records import Record
+
+Permission = Literal["send", "read", "test", "change", "administer"]
+"""What somebody may do: send mail, read objects without secrets, connect to mail servers, change objects, and what only
+administrators may (:mod:`confobjects.web.judging`)."""
+
+Role = Literal["sender", "reader", "operator", "administrator"]
+
+PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType(
+    {
+        "sender": frozenset({"send"}),
+        "reader": frozenset({"read"}),
+        "operator": frozenset({"send", "read", "test", "change"}),
+        "administrator": frozenset({"send", "read", "test", "change", "administer"}),
+    }
+)
+"""What each role permits, the least first."""
+
+Way = Literal["account", "token", "directory", "openid", "link"]
+"""How somebody proved who they are: a local account, an API token, a bind to the directory, OpenID Connect, the first link."""
+
+
+class Person(Record):
+    """Somebody who has signed in. ``name`` is what the history records, ``way`` how they signed in."""
+
+    name: str
+    role: Role
+    way: Way
+
+    def may(self, permission: Permission) -> bool:
+        """Tell whether the role of this person permits something."""
+        return permission in PERMISSIONS[self.role]

@@ -1,0 +1,105 @@
+"""The configuration that is served: opened as often as it is used at the same time, and used in threads.
+
+Laws of this module:
+
+1. An open configuration is used by one thread at a time. It is used again, and closed when it failed, or when the definitions
+   have changed since it was opened.
+2. Every read sees what is stored at that moment: whoever has been told that a change was made sees it.
+3. A change is signed with the name of the person who makes it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+
+from confobjects.errors import CannotConnectError, StorageError
+from confobjects.management import ChangeSignature, ManagementContext
+from confobjects.startup import current_time
+
+if TYPE_CHECKING:
+    from confobjects.web.people import Person
+
+T = TypeVar("T")
+
+_READERS: Final = 4
+_WRITERS: Final = 8
+_KEPT: Final = 4
+"""Open configurations that are kept for the next request."""
+
+Open = Callable[[], ManagementContext]
+"""Opens the configuration for management. Raises what :func:`confobjects.open` raises."""
+
+
+class Served:
+    """The configuration that a process serves. Its methods are called in the event loop; ``work`` is called in a thread."""
+
+    def __init__(self, open_one: Open) -> None:
+        self._open_one = open_one
+        self._kept: list[tuple[int, ManagementContext]] = []
+        self._generation = 0
+        self._lock = threading.Lock()
+        self._readers = CapacityLimiter(_READERS)
+        self._writers = CapacityLimiter(_WRITERS)
+
+    async def read(self, work: Callable[[ManagementContext], T]) -> T:
+        """Return what a function finds in the configuration, which it does not change. Raises what it raises."""
+        return await to_thread.run_sync(self._use, work, limiter=self._readers)
+
+    async def change(self, person: Person, source: str, work: Callable[[ManagementContext], T]) -> T:
+        """Return what a function does to the configuration, in the name of a person. Raises what it raises.
+
+        ``source`` is what the history records as the command, such as ``rest`` or ``console``.
+        """
+
+        def sign() -> ChangeSignature:
+            return ChangeSignature(current_time(), person.name, source)
+
+        def work_signed(context: ManagementContext) -> T:
+            return work(ManagementContext(context.site.replace(sign=sign)))
+
+        return await to_thread.run_sync(self._use, work_signed, limiter=self._writers)
+
+    def renew(self) -> None:
+        """Open the configuration anew for every later request, because its definitions have changed."""
+        with self._lock:
+            self._generation += 1
+            kept, self._kept = self._kept, []
+        for _, context in kept:
+            context.close()
+
+    def close(self) -> None:
+        """Close what is open and not in use; the rest is closed when it is no longer used."""
+        self.renew()
+
+    def _use(self, work: Callable[[ManagementContext], T]) -> T:
+        with self._borrow() as context:
+            return work(context)
+
+    @contextmanager
+    def _borrow(self) -> Iterator[ManagementContext]:
+        with self._lock:
+            generation = self._generation
+            context = self._kept.pop()[1] if self._kept else None
+        context = context or self._open_one()
+        try:
+            yield context
+        except (CannotConnectError, StorageError):
+            context.close()
+            raise
+        except BaseException:
+            self._give_back(generation, context)
+            raise
+        self._give_back(generation, context)
+
+    def _give_back(self, generation: int, context: ManagementContext) -> None:
+        with self._lock:
+            is_kept = generation == self._generation and len(self._kept) < _KEPT
+            if is_kept:
+                self._kept.append((generation, context))
+        if not is_kept:
+            context.close()
