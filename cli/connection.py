@@ -82,7 +82,7 @@ def _variable_problem(option: str, variable: str) -> Diagnostic:
     """Return a problem that does not repeat the text: it may be a password given instead of a variable."""
     if variable.isidentifier():
         return Diagnostic("usage", f'there is no environment variable "{variable}"')
-    spelling = next(o.spellings[-1] for o in OPTIONS if o.name == f"{option}_env")
+    spelling = next((o.spellings[-1] for o in OPTIONS if o.name == f"{option}_env"), f"--{option}:env")
     return Diagnostic("usage", f"{spelling} takes the name of an environment variable, and this is not one")
 
 

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 class CommandRow(Record):
-    """A command that is not a verb of an object: its module, a line for the overview, and what it reads of the configuration."""
+    """A command that is not a verb of an object: its module, a line for the overview, and what it reads of the configuration.
+
+    The module is one of this package, or, with its whole name, of a room that comes above.
+    """
 
     module: str
     summary: str
@@ -34,6 +37,7 @@ class CommandRow(Record):
 
 
 SPECIAL: Final[dict[str, CommandRow]] = {
+    "account": CommandRow("confobjects.web.commands.account", "Manage the accounts that people sign in with.", "none"),
     "apply": CommandRow("apply", "Make the configuration match a document."),
     "authorize-oauth2-provider": CommandRow(
         "authorize_oauth2_provider", "Let a person consent, and save the refresh token."
@@ -67,6 +71,7 @@ SPECIAL: Final[dict[str, CommandRow]] = {
     "test-alert-handler": CommandRow("test_alert_handler", "Hand in a mail like those of an alert handler."),
     "test-mail-server": CommandRow("test_mail_server", "Test a mail server stage by stage, and say what is wrong."),
     "test-oauth2-provider": CommandRow("test_oauth2_provider", "Fetch an access token, and say what is wrong."),
+    "token": CommandRow("confobjects.web.commands.token", "Manage the tokens that programs sign in with.", "none"),
     "undo": CommandRow("undo", "Undo a change of the history."),
     "watch": CommandRow("watch", "Show changes as they come into effect, and run a command for each.", "none"),
 }
@@ -161,5 +166,7 @@ def _candidates(registry: Registry, name: str) -> Iterator[Relation]:
 
 
 def _build_command(module: str, function: str, *arguments: Any) -> click.Command:
-    made: click.Command = getattr(import_module(f"{__name__}.{module}"), function)(*arguments)
+    """Return a command that a module makes: one of this package, or of a room above by its whole name."""
+    name = module if "." in module else f"{__name__}.{module}"
+    made: click.Command = getattr(import_module(name), function)(*arguments)
     return made

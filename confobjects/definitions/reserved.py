@@ -6,6 +6,7 @@ from typing import Final
 
 RESERVED_NAMES: Final = frozenset(
     [
+        "account",
         "api",
         "apply",
         "assets",
@@ -55,6 +56,7 @@ RESERVED_NAMES: Final = frozenset(
         "test-alert-handler",
         "test-mail-server",
         "test-oauth2-provider",
+        "token",
         "undo",
         "verifications",
         "version",

@@ -376,6 +376,10 @@ _USED_KEY: Final = _object_of(
     description="How many a key has sealed, or stand in the clear, in each place.",
 )
 
+_ROLE: Final[Schema] = {"description": "What it may do.", "enum": ["sender", "reader", "operator", "administrator"]}
+_CLOCK: Final[Schema] = {"description": "A time in UTC (ISO 8601).", "type": "string"}
+_MAYBE_TIME: Final[Schema] = {"description": "A time in UTC (ISO 8601); null for never.", "type": ["string", "null"]}
+
 _FORMS: Final[dict[str, _OutputForm]] = {
     "accepted": _OutputForm(
         "send-mail test-alert-handler",
@@ -388,6 +392,22 @@ _FORMS: Final[dict[str, _OutputForm]] = {
                 "recipients": {"description": "How many recipients it has.", **_COUNT},
             }
         ),
+    ),
+    "account-change": _OutputForm(
+        "account",
+        "The account that was changed, or with --dry-run would be.",
+        _object_of(
+            {
+                "account": {"description": "Its name.", "type": "string"},
+                "change": {"enum": ["added", "password", "removed"]},
+                "dry_run": _FLAG,
+            }
+        ),
+    ),
+    "accounts": _OutputForm(
+        "account",
+        "The local accounts.",
+        _object_of({"accounts": _list_of(_object_of({"name": _TEXT, "role": _ROLE, "changed": _CLOCK}))}),
     ),
     "batch": _OutputForm(
         "--batch",
@@ -838,6 +858,43 @@ _FORMS: Final[dict[str, _OutputForm]] = {
                 },
                 "time": _MOMENT,
                 "problems": _DIAGNOSTICS,
+            }
+        ),
+    ),
+    "token-added": _OutputForm(
+        "token",
+        "The token that was made, or with --dry-run would be.",
+        _object_of(
+            {
+                "token": {"description": "Its name.", "type": "string"},
+                "role": _ROLE,
+                "expires": _MAYBE_TIME,
+                "text": {"description": "The token itself; null with --dry-run.", "type": ["string", "null"]},
+                "dry_run": _FLAG,
+            }
+        ),
+    ),
+    "token-revoked": _OutputForm(
+        "token",
+        "The token that was revoked, or with --dry-run would be.",
+        _object_of({"revoked": {"description": "Its name.", "type": "string"}, "dry_run": _FLAG}),
+    ),
+    "tokens": _OutputForm(
+        "token",
+        "The API tokens, without the tokens themselves.",
+        _object_of(
+            {
+                "tokens": _list_of(
+                    _object_of(
+                        {
+                            "name": _TEXT,
+                            "role": _ROLE,
+                            "made": _CLOCK,
+                            "expires": _MAYBE_TIME,
+                            "used": {**_MAYBE_TIME, "description": "When it was last used, to the minute."},
+                        }
+                    )
+                )
             }
         ),
     ),

@@ -16,18 +16,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from confobjects.records import Record
+from confobjects.web.people import Permission
 
 if TYPE_CHECKING:
-    from confobjects.web.people import Permission, Person
+    from confobjects.web.people import Person
     from confobjects.web.site import Web
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Needs = Literal["nobody", "anybody"] | "Permission"
+Needs = Literal["nobody", "anybody"] | Permission
 """Who may call: ``nobody`` for calls without sign-in (health), ``anybody`` for each signed-in person, else a permission."""
 
 
 class Call(Record):
-    """One request, with the person who makes it (None where no sign-in is needed and there was none)."""
+    """One request, with the person who makes it (None where no sign-in is needed: nobody is looked for there)."""
 
     request: Request
     web: Web

@@ -36,6 +36,7 @@ class NotSignedInError(WebError):
     code = "not-signed-in"
     exit_code = 26
     http_status = 401
+    headers = {"WWW-Authenticate": 'Bearer realm="confobjects"'}
 
 
 class NotPermittedError(WebError):

@@ -138,6 +138,13 @@ RUNS: dict[str, list[list[str]]] = {
         ["send-mail", "--to", "a@example.com", "--subject", "x", "--dry-run"],
         ["test-alert-handler", "--handler-name", "ops", "--unsealed-ledger"],
     ],
+    "account-change": [
+        ["account", "add", "alice", "--role", "operator", "--password:file", "{password}", "--dry-run"],
+        ["account", "add", "alice", "--role", "operator", "--password:file", "{password}"],
+        ["account", "password", "amy", "--password:file", "{password}"],
+        ["account", "remove", "amy"],
+    ],
+    "accounts": [["account", "list"]],
     "batch": [
         ["-F", "{batch}", "--no-prompt"],
         ["--batchFilePath", "{batch}", "--no-prompt", "--dry-run"],
@@ -213,6 +220,12 @@ RUNS: dict[str, list[list[str]]] = {
         ["test-mail-server", "--sender-name", "news", "--resolver", "{resolver}"],
     ],
     "test-provider": [["test-oauth2-provider", "--provider-name", "none"]],
+    "token-added": [
+        ["token", "add", "backup", "--role", "reader", "--expires", "90 d"],
+        ["token", "add", "backup", "--role", "reader", "--dry-run"],
+    ],
+    "token-revoked": [["token", "revoke", "old"], ["token", "revoke", "old", "--dry-run"]],
+    "tokens": [["token", "list"]],
     "watch-state": [["watch", "--count", "0"]],
     "send": [["send-test-email", "--server-name", "closed", "--to", "a@example.com"]],
     "error": [
@@ -257,6 +270,10 @@ RUNS: dict[str, list[list[str]]] = {
         ["send-mail", "--to", "a@example.com", "--subject", "x"],
         ["test-alert-handler", "--handler-name", "nobody", "--unsealed-ledger"],
         ["run-mail-service", "--timeout", "0", "--url", "ldif:nowhere"],
+        ["account", "remove", "nobody"],
+        ["account", "add", "alice", "--role", "king", "--password:file", "{password}"],
+        ["token", "revoke", "nobody"],
+        ["token", "add", "old", "--role", "reader"],
         ["check", "--env-file", "nowhere"],
         ["followers", "--forget", "nobody"],
         ["mail-queue", "show", "nothing"],
@@ -302,6 +319,10 @@ def prepared(directory: Path) -> dict[str, str]:
     half.write_text("\n".join([*lines, "delete-mail-server --server-name nobody", ""]))
     broken = directory / "broken.json"
     broken.write_text(document.read_text().replace("true", '"yes"', 1))
+    password = directory / "password"
+    password.write_text("correct horse battery\n")
+    amy = ("account", "add", "amy", "--role", "reader", "--password:file", str(password))
+    assert run(*amy).status == run("token", "add", "old", "--role", "sender").status == 0
     waiting = WaitingChange("/mail-server/one", "changed", ("use-ssl",), ("component-restart",))
     tell("web-1", 3, waiting)
     create_ring(KeyFile(str(directory / "keys" / "ring")), Ring.of(make_key("2026-11-28")))
@@ -311,6 +332,7 @@ def prepared(directory: Path) -> dict[str, str]:
         "half": str(half),
         "document": str(document),
         "broken": str(broken),
+        "password": str(password),
         "dir": str(directory),
         "url": f"ldif:{directory / 'config.ldif'}",
     }

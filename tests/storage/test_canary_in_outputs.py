@@ -53,6 +53,8 @@ READING: Final = [
     ["get-account-status-notification-handler-prop", *ALERTS],
     ["list-account-status-notification-handlers"],
     ["get-mail-service-prop"],
+    ["account", "list"],
+    ["token", "list"],
     ["check"],
     ["configure-mail", "--list-presets"],
     ["completion", "bash"],

@@ -1,0 +1,88 @@
+"""Sessions: kept in the memory of the process, found by a random identifier, ended by time.
+
+Laws of this module:
+
+1. An identifier is 256 random bits that this process has made for one sign-in. One that comes in is never taken over.
+2. A session ends after :data:`IDLE` seconds without a request, and after :data:`LONGEST` in any case.
+3. No more than :data:`MOST` sessions exist, and :data:`MOST_OF_ONE` of one person: the one unused for longest ends first.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from confobjects.web.people import Person
+
+IDLE: Final = 1800.0
+LONGEST: Final = 43_200.0
+MOST: Final = 10_000
+MOST_OF_ONE: Final = 20
+
+
+class Session:
+    """The session of a person. ``stamp`` is what the sign-in relied on: when that has changed, the session is over."""
+
+    __slots__ = ("begun", "csrf_token", "key", "person", "seen", "stamp")
+
+    def __init__(self, key: str, person: Person, stamp: str, now: float) -> None:
+        self.key = key
+        self.person = person
+        self.stamp = stamp
+        self.csrf_token = secrets.token_urlsafe(32)
+        self.begun = now
+        self.seen = now
+
+    def is_over(self, now: float) -> bool:
+        """Tell whether its time is up."""
+        return now - self.seen > IDLE or now - self.begun > LONGEST
+
+
+class Sessions:
+    """Every session of a process. ``clock`` returns seconds that never go back. To be used in the event loop only."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._found: OrderedDict[str, Session] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def begin(self, person: Person, stamp: str) -> tuple[str, Session]:
+        """Return the identifier of a new session, and the session."""
+        identifier = secrets.token_urlsafe(32)
+        session = Session(_key_of(identifier), person, stamp, self._clock())
+        own = [one for one in self._found.values() if one.person.name == person.name and one.person.way == person.way]
+        if len(own) >= MOST_OF_ONE:
+            self.end(own[0])
+        if len(self._found) >= MOST:
+            self._found.popitem(last=False)
+        self._found[session.key] = session
+        return identifier, session
+
+    def find(self, identifier: str, *, used: bool = True) -> Session | None:
+        """Return the session of an identifier, unless it is over. If it is ``used``, its idle time begins anew."""
+        session = self._found.get(_key_of(identifier))
+        if session is None:
+            return None
+        now = self._clock()
+        if session.is_over(now):
+            self.end(session)
+            return None
+        if used:
+            session.seen = now
+            self._found.move_to_end(session.key)
+        return session
+
+    def end(self, session: Session) -> None:
+        """End a session."""
+        self._found.pop(session.key, None)
+
+
+def _key_of(identifier: str) -> str:
+    """Return the digest by which a session is kept: no comparison of identifiers takes a time that tells something."""
+    return sha256(identifier.encode("utf-8", "surrogatepass")).hexdigest()
