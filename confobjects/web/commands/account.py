@@ -83,28 +83,28 @@ def _add(invocation: Invocation, name: str | None, options: Mapping[str, Any]) -
 
 
 def _change_password(invocation: Invocation, name: str | None, options: Mapping[str, Any]) -> int:
-    name = require_name("account", name)
+    given = require_name("account", name)
     people = open_people(invocation, options["people_file"])
-    name = require_present("account", name, people.read().accounts).name
-    hashed = _hash(name, read_password(invocation, name, options))
+    account: Account = require_present("account", given, people.read().accounts)
+    hashed = _hash(account.name, read_password(invocation, account.name, options))
 
     def change(now: Credentials) -> Credentials:
-        account = require_present("account", name, now.accounts)
-        return now.with_account(account.replace(password=hashed, changed=current_time()))
+        there: Account = require_present("account", account.name, now.accounts)
+        return now.with_account(there.replace(password=hashed, changed=current_time()))
 
     if not invocation.dry_run:
         people.change(change)
-    tell_change(invocation, {"account": name, "change": "password"}, f"{name} has a new password.")
+    tell_change(invocation, {"account": account.name, "change": "password"}, f"{account.name} has a new password.")
     return 0
 
 
 def _remove(invocation: Invocation, name: str | None, options: Mapping[str, Any]) -> int:
-    name = require_name("account", name)
+    given = require_name("account", name)
     people = open_people(invocation, options["people_file"])
-    name = require_present("account", name, people.read().accounts).name
+    account: Account = require_present("account", given, people.read().accounts)
     if not invocation.dry_run:
-        people.change(lambda now: now.without_account(name))
-    tell_change(invocation, {"account": name, "change": "removed"}, f"{name} may no longer sign in.")
+        people.change(lambda now: now.without_account(account.name))
+    tell_change(invocation, {"account": account.name, "change": "removed"}, f"{account.name} may no longer sign in.")
     return 0
 
 

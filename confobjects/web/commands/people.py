@@ -56,8 +56,8 @@ def require_role(role: str | None) -> Role:
     """Return a role that was given. Raises UsageError without one, and for one that does not exist."""
     if role is None:
         raise click.UsageError(f"--role is missing: {', '.join(ROLES[:-1])} or {ROLES[-1]}")
-    found = next((one for one in ROLES if one == role.lower()), None)
-    if found is None:
+    roles: dict[str, Role] = {one: one for one in ROLES}
+    if (found := roles.get(role.lower())) is None:
         remedy = suggest_name(role, ROLES) or f"the roles are {', '.join(ROLES)}"
         raise UsageError(Diagnostic("usage", f'there is no role "{role}"', argument="--role", remedy=remedy))
     return found
