@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from confobjects import startup
 from confobjects.cli.command import make_command
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
-from confobjects.startup import current_time
 from confobjects.web.commands.people import (
     open_people,
     people_options,
@@ -74,7 +74,7 @@ def _add(invocation: Invocation, name: str | None, options: Mapping[str, Any]) -
 
     def add(now: Credentials) -> Credentials:
         require_absent("account", name, now.accounts)
-        return now.with_account(Account(name, role, hashed, current_time()))
+        return now.with_account(Account(name, role, hashed, startup.current_time()))
 
     if not invocation.dry_run:
         people.change(add)
@@ -90,7 +90,7 @@ def _change_password(invocation: Invocation, name: str | None, options: Mapping[
 
     def change(now: Credentials) -> Credentials:
         there: Account = require_present("account", account.name, now.accounts)
-        return now.with_account(there.replace(password=hashed, changed=current_time()))
+        return now.with_account(there.replace(password=hashed, changed=startup.current_time()))
 
     if not invocation.dry_run:
         people.change(change)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from confobjects import startup
 from confobjects.cli.command import make_command
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
-from confobjects.startup import current_time
 from confobjects.syntaxes.base import ValueSyntaxError
 from confobjects.syntaxes.durations import Duration
 from confobjects.web.commands.people import (
@@ -74,7 +74,7 @@ def _run(invocation: Invocation, what: str, name: str | None, **options: Any) ->
 
 def _add(invocation: Invocation, name: str | None, options: Mapping[str, Any]) -> int:
     name, role = require_name("token", name), require_role(options["role"])
-    now = current_time()
+    now = startup.current_time()
     expires = "" if options["expires"] is None else _find_end(now, options["expires"])
     text = write_token(os.urandom(TOKEN_BYTES))
     token = Token(name, role, digest_token(text), now, expires)
