@@ -13,7 +13,7 @@ from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import Action, PropertyChanges
 from confobjects.records import as_dict
 from confobjects.reference.examples import example_object, example_values
-from confobjects.reference.facts import describe_re_entry, facts
+from confobjects.reference.facts import describe_administrators, describe_re_entry, facts
 from confobjects.reference.listing import select_properties
 from confobjects.reference.text import describe_object, describe_property, find_dependencies
 
@@ -193,11 +193,12 @@ def _object_as_json(relation: Relation, registry: Registry, type_: str, *, advan
 
 def _as_json(prop: PropertyDefinition, registry: Registry) -> dict[str, Any]:
     document = {heading.lower().replace(" ", "_"): text for heading, text in facts(prop, registry)}
-    again = describe_re_entry(prop)
+    again, reserved = describe_re_entry(prop), describe_administrators(prop)
     return {
         "property": prop.name,
         **document,
         **({"re_entry": again} if again else {}),
+        **({"administrators": reserved} if reserved else {}),
         "examples": example_values(prop, registry),
     }
 

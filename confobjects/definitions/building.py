@@ -191,6 +191,7 @@ def build_definition(documents: DefinitionDocuments, name: str) -> ManagedObject
         },
         raw=data,
         verification=None if verification is None else Verification(**verification),
+        administrator_only=any(level.get("administrator-only", False) for level in levels),
     )
 
 
@@ -198,6 +199,7 @@ def _build_property(
     documents: DefinitionDocuments, name: str, source: tuple[Mapping[str, Any], str], syntax_: Syntax, normal: Any
 ) -> PropertyDefinition:
     spec, declared = source
+    reserved = spec.get("administrator-only", False)
     action = spec.get("admin-action", {})
     references = [_build_reference(documents, key, said, normal) for key, said in find_references(spec["syntax"])]
     return PropertyDefinition(
@@ -222,6 +224,8 @@ def _build_property(
         examples=tuple(spec.get("examples", ())),
         required_when=_build_condition(spec.get("required-when"), normal),
         re_entry=_build_re_entry(spec.get("re-entry")),
+        administrator_only=reserved is True or syntax_.administrator_only,
+        administrator_names=frozenset(reserved if isinstance(reserved, list) else ()),
     )
 
 

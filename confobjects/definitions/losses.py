@@ -26,7 +26,9 @@ def _describe_levels(registry: Registry, name: str) -> list[tuple[Mapping[str, A
 
 
 def find_losses(old: Registry, new: Registry, affected: list[str]) -> Iterator[Diagnostic]:
-    """Yield what is lost: a secret that is none any more, a mandatory property, a constraint, a built-in definition."""
+    """Yield what is lost: a secret that is none any more, what is for administrators only, a mandatory property, a
+    constraint, a built-in definition.
+    """
     for name in new.documents.keys() & old.documents.keys():
         if old.documents[name].source == "built-in" and new.documents[name].source == "installed":
             yield _describe_loss(new, name, f'it replaces the built-in definition "{name}"')
@@ -36,6 +38,8 @@ def find_losses(old: Registry, new: Registry, affected: list[str]) -> Iterator[D
             yield Diagnostic("constraint-violated", f'it replaces the built-in package "{name}"', origin=origin)
     for name in affected:
         before, after = old.definition(name), new.definition(name)
+        if before.administrator_only and not after.administrator_only:
+            yield _describe_loss(new, name, "its objects are no longer for administrators only")
         for prop in before.properties.values():
             yield from _find_lost_facts(new, name, prop, find_successor(prop, after))
         rules = {rule.name: rule for rule in after.constraints}
@@ -57,6 +61,16 @@ def _find_lost_facts(
         yield _describe_loss(
             new, name, f"these values of {before.name} are no longer secrets: {', '.join(pairs)}", before.name
         )
+    if before.administrator_only and after is not None and not after.administrator_only:
+        yield _describe_loss(new, name, f"{before.name} is no longer for administrators only", before.name)
+    if (
+        after is not None
+        and not before.administrator_names <= after.administrator_names
+        and not after.administrator_only
+    ):
+        names = ", ".join(sorted(before.administrator_names - after.administrator_names))
+        summary = f"these values of {before.name} are no longer for administrators only: {names}"
+        yield _describe_loss(new, name, summary, before.name)
     if before.mandatory and (after is None or not after.mandatory):
         yield _describe_loss(new, name, f"{before.name} is no longer mandatory", before.name)
 

@@ -347,6 +347,9 @@ class _DefinitionRules(_Rules):
         yield from self._check_default(name, own, f"{pointer}/default")
         yield from self._check_required_when(name, own, f"{pointer}/required-when")
         yield from self._check_re_entry(name, own, f"{pointer}/re-entry")
+        if isinstance(own.get("administrator-only"), list) and "name" not in self.own_syntaxes[name].parts:
+            summary = f'the values of "{name}" have no names to choose by'
+            yield f"{pointer}/administrator-only", summary, 'write "administrator-only": true'
 
     def _check_shared_conditions(self, pointer: str, name: str, own: Mapping[str, Any]) -> Iterator[Finding]:
         """Check the conditions that come with a shared property: they are about properties of this type."""

@@ -170,6 +170,7 @@ class PropertyDefinition(Record):
 
     Where ``required_when`` holds for the object, the property needs a value, as a ``mandatory`` one always does. Each
     value names an object if there is a ``reference``; of pairs, those do that have the name of one of ``pair_references``.
+    ``administrator_names`` are names of pairs that only administrators may set, where people have roles.
     """
 
     name: str
@@ -193,6 +194,12 @@ class PropertyDefinition(Record):
     examples: tuple[str, ...] = ()
     required_when: Condition | None = None
     re_entry: ReEntry | None = None
+    administrator_only: bool = False
+    administrator_names: frozenset[str] = frozenset()
+
+    def is_for_administrators(self, text: str) -> bool:
+        """Tell whether only administrators may set a value, or take it away, where people have roles."""
+        return self.administrator_only or self.syntax.key(text) in self.administrator_names
 
     def find_secret(self, text: str) -> int | None:
         """Return where the secret in a value begins: at 0, or after the name of a pair; None if no part of it is secret."""
@@ -306,6 +313,7 @@ class ManagedObjectDefinition(Record):
     ``ancestors`` are the names from the top type down to the direct parent; ``properties`` come in order of
     declaration, the top type's first; ``constants`` are LDAP attributes an entry carries without being properties.
     ``by_attribute`` are the properties that an entry may store, ``former_attributes`` the same by former names.
+    Only administrators may change an object that is ``administrator_only``, where people have roles.
     """
 
     name: str
@@ -333,6 +341,7 @@ class ManagedObjectDefinition(Record):
     former_attributes: Mapping[str, PropertyDefinition]
     raw: Mapping[str, Any]
     verification: Verification | None = None
+    administrator_only: bool = False
 
     @property
     def indefinite(self) -> str:

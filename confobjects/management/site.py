@@ -13,6 +13,7 @@ from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
+    from confobjects.management.approving import Approve
     from confobjects.mapping.objects import Carried
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.judging import Judge
@@ -37,6 +38,7 @@ class Site(Record):
 
     ``evaluate`` evaluates expressions. At write time it does not use the environment, only the defaults within them.
     ``sign`` returns who makes a change and when. ``open_sealer`` returns what seals secrets, None without keys.
+    ``approve`` is asked before anything is written, tried or tested; without it nobody has to approve of a change.
     ``machine`` is the name of the machine that this runs on, ``clock`` returns the time as in a signature.
     """
 
@@ -48,6 +50,7 @@ class Site(Record):
     open_sealer: Callable[[], Sealer | None] = _open_nothing
     machine: str = ""
     clock: Callable[[], str] | None = None
+    approve: Approve | None = None
 
     @classmethod
     def of(

@@ -80,6 +80,15 @@ def describe_re_entry(prop: PropertyDefinition) -> str:
     return f"A change of {names} without giving it again {ending}, unless it is an expression."
 
 
+def describe_administrators(prop: PropertyDefinition) -> str:
+    """Return in words what only administrators may change, where people have roles; empty if nothing."""
+    if prop.administrator_only:
+        return "Where people have roles, only administrators may change it."
+    if not prop.administrator_names:
+        return ""
+    return f"Where people have roles, only administrators may change {', '.join(sorted(prop.administrator_names))}."
+
+
 def describe_verification(definition: ManagedObjectDefinition) -> str:
     """Return in words which check shows whether an object works; empty without one."""
     check = definition.verification

@@ -7,7 +7,12 @@ from typing import Any
 
 from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
 from confobjects.reference.conditions import condition_schema
-from confobjects.reference.facts import describe_default, describe_re_entry, describe_verification
+from confobjects.reference.facts import (
+    describe_administrators,
+    describe_default,
+    describe_re_entry,
+    describe_verification,
+)
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _EXPRESSION = {"$ref": "#/$defs/expression"}
@@ -178,6 +183,8 @@ def property_schema(prop: PropertyDefinition) -> dict[str, Any]:
         schema["default"] = values if prop.multi_valued else values[0]
     if again := describe_re_entry(prop):
         schema["description"] += f" {again}"
+    if reserved := describe_administrators(prop):
+        schema["description"] += f" {reserved}"
     if prop.read_only:
         schema["readOnly"] = True
     if prop.sensitive:

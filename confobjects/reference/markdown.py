@@ -17,7 +17,7 @@ from confobjects.errors import (
     MailError,
 )
 from confobjects.reference import outputs
-from confobjects.reference.facts import describe_re_entry, describe_verification, facts
+from confobjects.reference.facts import describe_administrators, describe_re_entry, describe_verification, facts
 from confobjects.syntaxes import REGISTRY
 from confobjects.texts.articles import choose_article
 
@@ -145,6 +145,9 @@ def _render_property(prop: PropertyDefinition, registry: Registry) -> Iterator[s
     if again := describe_re_entry(prop):
         yield ""
         yield again
+    if reserved := describe_administrators(prop):
+        yield ""
+        yield reserved
     if prop.deprecated:
         yield ""
         yield f"Deprecated: {prop.deprecated}"

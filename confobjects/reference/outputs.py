@@ -129,9 +129,13 @@ _FACTS: Final[dict[str, Schema]] = {
     "advanced": _TEXT,
     "read-only": _TEXT,
     "re_entry": {"description": "With which properties a secret has to be given again.", "type": "string"},
+    "administrators": {
+        "description": "What only administrators may change, where people have roles.",
+        "type": "string",
+    },
     "examples": _list_of(_TEXT, "Examples of valid values."),
 }
-_FACTS_OF_ONE: Final = _object_of(_FACTS, ("description", "re_entry"))
+_FACTS_OF_ONE: Final = _object_of(_FACTS, ("description", "re_entry", "administrators"))
 _VERIFICATION: Final = _object_of(
     {"check": _TEXT, "synopsis": _TEXT}, description="The check that shows whether such an object works."
 )
@@ -468,7 +472,7 @@ _FORMS: Final[dict[str, _OutputForm]] = {
     "describe": _OutputForm(
         "describe",
         "A property with its nine facts.",
-        _object_of({"object": _TEXT, **_FACTS}, ("description", "re_entry")),
+        _object_of({"object": _TEXT, **_FACTS}, ("description", "re_entry", "administrators")),
     ),
     "describe-object": _OutputForm(
         "describe",

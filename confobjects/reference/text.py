@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
 from confobjects.reference.examples import example_values
-from confobjects.reference.facts import describe_re_entry, describe_verification, facts
+from confobjects.reference.facts import describe_administrators, describe_re_entry, describe_verification, facts
 
 
 def describe_object(relation: Relation, registry: Registry, *, advanced: bool, width: int = 79, type_: str = "") -> str:
@@ -95,6 +95,8 @@ def describe_property(prop: PropertyDefinition, registry: Registry, *, width: in
         )
     if again := describe_re_entry(prop):
         lines += textwrap.wrap(again, width, initial_indent=f"{'Re-entry:':<23}", subsequent_indent=" " * 23)
+    if reserved := describe_administrators(prop):
+        lines += textwrap.wrap(reserved, width, initial_indent=f"{'Roles:':<23}", subsequent_indent=" " * 23)
     examples = example_values(prop, registry)
     if examples:
         lines.append(f"{'Examples:':<23}{'  '.join(examples)}")

@@ -145,6 +145,8 @@ class Syntax:
     samples_bad: ClassVar[tuple[BadSample, ...]] = ()
     """(parameters, text, exact text of the error)."""
     sensitive: ClassVar[bool] = False
+    administrator_only: ClassVar[bool] = False
+    """Whether a value leads out of the configuration, to a file or to code that is loaded: who has roles leaves that to administrators."""
     secret_names: Collection[str] = ()
     """Names whose values are secret, if values are pairs of a name and a value."""
     placeholder: ClassVar[str] = "STRING"

@@ -18,6 +18,7 @@ class ClassName(Syntax):
     __slots__ = ("instance_of",)
 
     name = "class-name"
+    administrator_only = True
     placeholder = "CLASS"
     ldap_syntax = EXACT
     parameters = {

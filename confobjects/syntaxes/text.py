@@ -382,6 +382,7 @@ class Path(Syntax):
     __slots__ = ()
 
     name = "path"
+    administrator_only = True
     placeholder = "PATH"
     ldap_syntax = EXACT
     samples_good = (

@@ -12,8 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from confobjects.actions import plain
+from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError
 from confobjects.web.endpoints import Call, Endpoint
+from confobjects.web.people import name_roles
 from confobjects.web.problems import UNEXPECTED, NotPermittedError, NotSignedInError, answer_error
 
 if TYPE_CHECKING:
@@ -58,5 +60,7 @@ async def admit(web: Web, endpoint: Endpoint, request: Request) -> Call:
     if person is None:
         raise NotSignedInError("sign in first")
     if endpoint.needs != "anybody" and not person.may(endpoint.needs):
-        raise NotPermittedError(f"the role {person.role} does not permit this")
+        summary = f"the role {person.role} does not permit this"
+        roles = " or ".join(name_roles(endpoint.needs))
+        raise NotPermittedError(Diagnostic(NotPermittedError.code, summary, remedy=f"sign in as {roles}"))
     return Call(request, web, person)

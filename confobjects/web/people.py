@@ -27,6 +27,12 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType(
 )
 """What each role permits, the least first."""
 
+
+def name_roles(permission: Permission) -> list[str]:
+    """Return the roles that permit something, the least first."""
+    return [role for role, permitted in PERMISSIONS.items() if permission in permitted]
+
+
 Way = Literal["account", "token", "directory", "openid", "link"]
 """How somebody proved who they are: a local account, an API token, a bind to the directory, OpenID Connect, the first link."""
 

@@ -5,7 +5,8 @@ Laws of this module:
 1. An open configuration is used by one thread at a time. It is used again, and closed when it failed, or when the definitions
    have changed since it was opened.
 2. Every read sees what is stored at that moment: whoever has been told that a change was made sees it.
-3. A change is signed with the name of the person who makes it.
+3. A change is signed with the name of the person who makes it, and judged by the role of that person before it is written. What
+   only reads changes nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from anyio import CapacityLimiter, to_thread
 from confobjects.errors import CannotConnectError, StorageError
 from confobjects.management import ChangeSignature, ManagementContext
 from confobjects.startup import current_time
+from confobjects.web.judging import make_approval, refuse_change
 
 if TYPE_CHECKING:
     from confobjects.web.people import Person
@@ -48,19 +50,24 @@ class Served:
 
     async def read(self, work: Callable[[ManagementContext], T]) -> T:
         """Return what a function finds in the configuration, which it does not change. Raises what it raises."""
-        return await to_thread.run_sync(self._use, work, limiter=self._readers)
+
+        def read(context: ManagementContext) -> T:
+            return work(ManagementContext(context.site.replace(approve=refuse_change)))
+
+        return await to_thread.run_sync(self._use, read, limiter=self._readers)
 
     async def change(self, person: Person, source: str, work: Callable[[ManagementContext], T]) -> T:
-        """Return what a function does to the configuration, in the name of a person. Raises what it raises.
+        """Return what a function does to the configuration, or only tries, in the name of a person. Raises what it raises.
 
-        ``source`` is what the history records as the command, such as ``rest`` or ``console``.
+        ``source`` is what the history records as the command, such as ``rest`` or ``console``. A change that the role of the person
+        does not permit raises :class:`~confobjects.web.problems.NotPermittedError`.
         """
 
         def sign() -> ChangeSignature:
             return ChangeSignature(current_time(), person.name, source)
 
         def work_signed(context: ManagementContext) -> T:
-            return work(ManagementContext(context.site.replace(sign=sign)))
+            return work(ManagementContext(context.site.replace(sign=sign, approve=make_approval(person))))
 
         return await to_thread.run_sync(self._use, work_signed, limiter=self._writers)
 

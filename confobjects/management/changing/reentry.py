@@ -12,7 +12,8 @@ Laws of this module:
    inherited from, by a document or by an undo.
 3. Of pairs, the definition may name those with which the secret travels; one whose name is not known is one of them.
 4. Nothing is tested with a stored secret within a pair while another pair of its group changes.
-5. A secret that is only an expression need not be given again, and neither is a new or another one kept.
+5. A secret that is only an expression need not be given again, and neither is a new or another one kept. Looked at closely, it
+   counts as any other: for somebody who may change an object, but not the expressions in it.
 6. If one of those properties names another object, the secret travels with that object, too: a change of its type, or of the current
    value of one of its properties, is made with a warning that names the enabled objects whose stored secrets it
    concerns. Its own secrets, and the properties that say whether it is enabled, do not count.
@@ -48,11 +49,21 @@ _NAMED: Final = 10
 
 
 class ReentryRule:
-    """Judges the objects of one change; ``moved`` are the new paths of renamed objects by the old ones."""
+    """Judges the objects of one change; ``moved`` are the new paths of renamed objects by the old ones.
+
+    With ``closely`` secrets that are expressions count, too.
+    """
 
     def __init__(
-        self, before: Judge, after: Judge, given: Given, moved: Mapping[ManagedObjectPath, ManagedObjectPath]
+        self,
+        before: Judge,
+        after: Judge,
+        given: Given,
+        moved: Mapping[ManagedObjectPath, ManagedObjectPath],
+        *,
+        closely: bool = False,
     ) -> None:
+        self._closely = closely
         self.before = before
         self.after = after
         self.given = given
@@ -84,7 +95,7 @@ class ReentryRule:
             was, now = (
                 judge.reader.read_current(obj, prop)[0] for judge, obj in ((self.before, old), (self.after, new))
             )
-            for secret in (text for text in now if text in was and mask_secret(prop, text) != text):
+            for secret in (text for text in now if text in was and self._is_kept_secret(prop, text)):
                 name = prop.syntax.key(secret)
                 if _select_group(prop, was, name) != _select_group(prop, now, name):
                     yield _describe_reused_pair(new, prop, str(name))
@@ -102,6 +113,12 @@ class ReentryRule:
                 if _travels_with(prop, user) and self._stays(before, user.object, prop):
                     found[user.object.path, prop.name] = user.object, prop
         return tuple(found.values())
+
+    def find_all(self, old: ManagedObject, new: ManagedObject) -> Iterator[Diagnostic]:
+        """Yield a problem for each secret that stays, also in objects that name the changed one."""
+        yield from self.find_reused(old, new)
+        yield from self.find_reused_pairs(old, new)
+        yield from (describe_dependent(new, one) for one in self.find_dependents(old, new))
 
     def warn_of_dependents(
         self, old: ManagedObject, new: ManagedObject, found: Sequence[Dependent]
@@ -148,12 +165,16 @@ class ReentryRule:
         ]
 
     def _stays(self, old: ManagedObject, new: ManagedObject, prop: PropertyDefinition) -> bool:
-        """Whether a literal secret is there before and after the change, which does not give it."""
+        """Whether a secret that counts is there before and after the change, which does not give it."""
         owner, texts = _find_stored(self.after.reader, new, prop)
         _, before = _find_stored(self.before.reader, old, prop)
         if owner is None or owner[1] in self.given.get(owner[0], ()):
             return False
-        return any(text in before and mask_secret(prop, text) != text for text in texts)
+        return any(text in before and self._is_kept_secret(prop, text) for text in texts)
+
+    def _is_kept_secret(self, prop: PropertyDefinition, text: str) -> bool:
+        """Whether a value is a secret, or has one in it: a literal one, or, looked at closely, any."""
+        return mask_secret(prop, text) != text or (self._closely and prop.find_secret(text) is not None)
 
     def _is_redirected(self, old: ManagedObject, new: ManagedObject, travel: Travel) -> bool:
         prop = new.definition.properties[travel.property]

@@ -12,6 +12,7 @@ from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import Collector, Diagnostic, suggest_name
 from confobjects.errors import NoSuchObjectError, error_for
 from confobjects.expressions.openers import SEALED
+from confobjects.management.approving import ProposedChange
 from confobjects.management.changing.commit import ChangeBuilder
 from confobjects.management.changing.ordering import sort_outcomes
 from confobjects.management.changing.outcomes import ObjectOutcome, find_outcomes, find_targets
@@ -101,6 +102,8 @@ class Transaction:
         self.report: ChangeReport
         self.undoes: tuple[int, ...] = ()
         """The numbers of the changes that this one takes back."""
+        self.prunes = False
+        """Whether it deletes what a document leaves out."""
         self._lock: AbstractContextManager[None] = site.storage.writing()
         self._open_tests = tests
         self._tester: SaveTester | None = None
@@ -743,7 +746,8 @@ class Transaction:
         before = judging.make_judge(self._below)
         after = judging.make_judge(self._world)
         given = self._given if sealer is None else sealer.find_known(self._given)
-        verdict = Verdict(after, before, self._world.find_stored_place, self._problems, given)
+        place, closely = self._world.find_stored_place, self.site.approve is not None
+        verdict = Verdict(after, before, place, self._problems, given, closely=closely)
         verdict.judge(found)
         self._reused = verdict.reused
         if self._redefinition is not None:
@@ -756,6 +760,8 @@ class Transaction:
             raise error_for(verdict.suggest_fixes(self._world.pending.values(), self._touched))
         if sealer is not None and sealer.seal_again():
             found = find_outcomes(self._world)
+        if self.site.approve is not None:
+            self.site.approve(self._propose(found, verdict))
         if self._states:
             self._check_tested()
         found = sort_outcomes(found, self._world, before, after)
@@ -768,6 +774,12 @@ class Transaction:
             )
         )
         return found
+
+    def _propose(self, found: Sequence[ObjectOutcome], verdict: Verdict) -> ProposedChange:
+        """Return the planned change for whoever has to approve of it."""
+        changes = tuple(outcome.change for outcome in found)
+        expected = tuple(problem for problem in verdict.kept if problem not in verdict.reused)
+        return ProposedChange(changes, tuple(verdict.reused), expected, prunes=self.prunes)
 
     def _seal(self) -> ChangeSealer | None:
         """Seal the secrets that are given; None if none is, and no object of the change has a sealed one."""

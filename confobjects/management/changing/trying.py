@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from confobjects.diagnostics import Collector
 from confobjects.errors import NoSuchObjectError, raise_if_errors
 from confobjects.expressions.openers import SEALED
+from confobjects.management.approving import ProposedChange
 from confobjects.management.changing.reentry import ReentryRule
 from confobjects.management.world import Overlay, describe_absence
-from confobjects.objects.changes import Changer, PropertyChanges
+from confobjects.objects.changes import Changer, ObjectChange, PropertyChanges
 from confobjects.objects.reading import PropertyReader
 from confobjects.paths import Name
 
@@ -40,6 +41,12 @@ def try_changes(site: Site, kind: str, name: Name, changes: PropertyChanges) -> 
     reused = (*rule.find_reused(obj, changed), *rule.find_reused_pairs(obj, changed))
     problems.extend(problem.replace(severity="error") for problem in reused)
     raise_if_errors(problems)
+    if site.approve is not None:
+        close_rule = ReentryRule(rule.before, rule.after, given, {}, closely=True)
+        change = ObjectChange(obj.path, "modify", obj.definition, obj.values, changed.values)
+        kept = tuple(rule.find_all(obj, changed))
+        expected = tuple(one for one in close_rule.find_all(obj, changed) if one not in kept)
+        site.approve(ProposedChange((change,), kept, expected))
     changed = _seal_again(site, obj, changed)
     replaced = {changer.key_of(one) for one in (*changes.set, *changes.reset)}
     world.put(changed.replace(problems=tuple(one for one in obj.problems if one.property not in replaced)))

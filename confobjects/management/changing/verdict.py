@@ -20,11 +20,22 @@ if TYPE_CHECKING:
 
 
 class Verdict:
-    """Judges the outcomes of a transaction; problems go to its collector."""
+    """Judges the outcomes of a transaction; problems go to its collector.
 
-    def __init__(
-        self, judge: Judge, before: Judge, place_before: PlaceBefore, problems: Collector, given: Given | None = None
+    With ``closely`` it also looks for secrets that are expressions and stay, for whoever has to approve of the change.
+    """
+
+    def __init__(  # noqa: PLR0913 - what is judged, and how
+        self,
+        judge: Judge,
+        before: Judge,
+        place_before: PlaceBefore,
+        problems: Collector,
+        given: Given | None = None,
+        *,
+        closely: bool = False,
     ) -> None:
+        self._closely = closely
         self.registry = judge.registry
         self.judge_ = judge
         self.before = before
@@ -35,6 +46,8 @@ class Verdict:
         self.deferred: list[DeferredCheck] = []
         self.reused: list[Diagnostic] = []
         """The problems of stored secrets that are kept with another target; some of them are only warnings."""
+        self.kept: list[Diagnostic] = []
+        """The same with secrets that are expressions, if they were looked for."""
 
     def judge(self, outcomes: Sequence[ObjectOutcome]) -> None:
         """Judge every object that will be written or deleted, what refers to it, and what follows it."""
@@ -42,6 +55,7 @@ class Verdict:
         places = [(o.source, o.object.path) for o in outcomes if o.source is not None and o.object is not None]
         moved = {old: new for old, new in places if old != new}
         rule = ReentryRule(self.before, self.judge_, self.given, moved)
+        self._close_rule = ReentryRule(self.before, self.judge_, self.given, moved, closely=True)
         for outcome in outcomes:
             obj = outcome.object
             if obj is None:
@@ -100,6 +114,8 @@ class Verdict:
         dependents = rule.find_dependents(old, new)
         self.reused.extend(describe_dependent(new, one) for one in dependents)
         self.problems.extend(rule.warn_of_dependents(old, new, dependents))
+        if self._closely:
+            self.kept.extend(self._close_rule.find_all(old, new))
 
     @staticmethod
     def _problems_of(judge: Judge, judged: Judgement) -> tuple[Diagnostic, ...]:

@@ -50,6 +50,7 @@ def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False
     wanted = {path: bind_state(state, transaction.registry) for path, state in wanted.items()}
     there = take_snapshot(transaction.site, transaction.below).objects
     wanted = use_stored_names(wanted, there, transaction.registry)
+    transaction.prunes = prune
     if prune:  # what stays, because it is no object
         transaction.problems.extend(find_strays(transaction.site, transaction.below))
     for operation in plan_operations(there, wanted, transaction.registry, prune=prune):
