@@ -28,7 +28,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType(
 """What each role permits, the least first."""
 
 
-def name_roles(permission: Permission) -> list[str]:
+def name_roles(permission: Permission) -> list[Role]:
     """Return the roles that permit something, the least first."""
     return [role for role, permitted in PERMISSIONS.items() if permission in permitted]
 

@@ -163,6 +163,30 @@ def test_what_protects_values_is_given_up_only_on_purpose(
     assert told in [problem.summary for problem in report.warnings]
 
 
+@pytest.mark.parametrize(
+    ("mark", "kept", "told"),
+    [
+        (True, ["a"], "option is no longer for administrators only"),
+        (["a", "b"], ["b"], "these values of option are no longer for administrators only: a"),
+    ],
+)
+def test_what_is_for_administrators_is_given_up_only_on_purpose(
+    ctx: ManagementContext, mark: Any, kept: Any, told: str
+) -> None:
+    option = {"synopsis": "An option.", "syntax": "name-value", "multi-valued": True}
+    marked = SERVICE | {"administrator-only": True}
+
+    def with_mark(found: dict[str, Any], mark: Any) -> dict[str, Any]:
+        return found | {"properties": SERVICE["properties"] | {"option": option | {"administrator-only": mark}}}
+
+    install(ctx, with_mark(marked, mark))
+    (problem,) = refused(ctx, lambda: install(ctx, with_mark(marked, kept)))
+    assert problem.summary == told
+    (problem,) = refused(ctx, lambda: install(ctx, with_mark(SERVICE, mark)))
+    assert problem.summary == "its objects are no longer for administrators only"
+    install(ctx, with_mark(marked, True))
+
+
 def test_a_built_in_kind_is_replaced_only_on_purpose(ctx: ManagementContext) -> None:
     mail = json.loads(text_of(load_registry().documents["mail-server"].data)) | {"version": 7}
     (problem,) = refused(ctx, lambda: install(ctx, mail))

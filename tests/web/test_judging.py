@@ -32,8 +32,8 @@ from tests.definitions.documents import builtin, depot
 from tests.management.test_definitions import install
 from tests.management.things import snapshot
 
-LOWER = [role for role in ROLES if role != "administrator"]
-NEVER = [role for role in ROLES if role not in ("operator", "administrator")]
+LOWER: list[Role] = [role for role in ROLES if role != "administrator"]
+NEVER: list[Role] = [role for role in ROLES if role not in ("operator", "administrator")]
 
 
 def person(role: Role) -> Person:
