@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class CommandRow(Record):
     """A command that is not a verb of an object: its module, a line for the overview, and what it reads of the configuration.
 
-    The module is one of this package, or, with its whole name, of a room that comes above.
+    The module is one of this package, or has a whole name: commands of higher rooms are known here by their names only.
     """
 
     module: str
@@ -68,6 +68,7 @@ SPECIAL: Final[dict[str, CommandRow]] = {
     "seal": CommandRow("seal", "Manage the keys that secrets are sealed with."),
     "send-mail": CommandRow("send_mail", "Hand a mail in to the mail service."),
     "send-test-email": CommandRow("send_test_email", "Send a test mail through a mail server."),
+    "serve": CommandRow("confobjects.web.commands.serve", "Serve the console and the API.", "none"),
     "test-alert-handler": CommandRow("test_alert_handler", "Hand in a mail like those of an alert handler."),
     "test-mail-server": CommandRow("test_mail_server", "Test a mail server stage by stage, and say what is wrong."),
     "test-oauth2-provider": CommandRow("test_oauth2_provider", "Fetch an access token, and say what is wrong."),
@@ -166,7 +167,6 @@ def _candidates(registry: Registry, name: str) -> Iterator[Relation]:
 
 
 def _build_command(module: str, function: str, *arguments: Any) -> click.Command:
-    """Return a command that a module makes: one of this package, or of a room above by its whole name."""
     name = module if "." in module else f"{__name__}.{module}"
     made: click.Command = getattr(import_module(name), function)(*arguments)
     return made

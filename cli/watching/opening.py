@@ -33,7 +33,8 @@ class FollowedPlace:
         self._invocation = invocation
         self._place = invocation.place
         self.url = self._place.url
-        self._options: dict[str, Any] = invocation.storage_options(self.url)
+        self.registry = invocation.registry
+        self.options: dict[str, Any] = invocation.storage_options(self.url)
         if not is_directory(self.url):
             invocation.tell_of_connection()
 
@@ -53,7 +54,7 @@ class FollowedPlace:
     def _open_reports(self) -> Storage:
         from confobjects.following.telling import open_state
 
-        return open_state(self.url, self._invocation.state_url or "", self._options)
+        return open_state(self.url, self._invocation.state_url or "", self.options)
 
     def _find_telling(self) -> Telling | None:
         name = os.environ.get(startup.FOLLOWER_VARIABLE)
@@ -61,14 +62,13 @@ class FollowedPlace:
             return None
         from confobjects.following.telling import prepare_telling
 
-        return prepare_telling(name, self.url, self._invocation.state_url or "", self._options)
+        return prepare_telling(name, self.url, self._invocation.state_url or "", self.options)
 
     def _make_opening(self) -> Opening:
         def open_site() -> tuple[Site, LiveSources, str]:
             directory = self._place.instance_directory
             sources = LiveSources(self._invocation.make_sources, directory, startup.SealingKeys(os.environ))
-            registry = self._invocation.registry
-            opened = startup.read_configuration(self.url, registry, missing_ok=False, **self._options)
+            opened = startup.read_configuration(self.url, self.registry, missing_ok=False, **self.options)
             return Site.of(opened.registry, opened.storage, sources), sources, directory
 
         return open_site
@@ -77,7 +77,7 @@ class FollowedPlace:
         """Return a function that opens the storage alone, if it is a directory."""
         if not is_directory(self.url):
             return None
-        return lambda: open_storage(self.url, missing_ok=False, **self._options)
+        return lambda: open_storage(self.url, missing_ok=False, **self.options)
 
 
 def close_soon(live: Live) -> None:

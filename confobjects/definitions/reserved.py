@@ -49,6 +49,7 @@ RESERVED_NAMES: Final = frozenset(
         "seal",
         "send-mail",
         "send-test-email",
+        "serve",
         "session",
         "settings",
         "state",

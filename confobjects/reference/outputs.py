@@ -670,6 +670,18 @@ _FORMS: Final[dict[str, _OutputForm]] = {
             }
         ),
     ),
+    "serve": _OutputForm(
+        "serve",
+        "Where the console and the API are served; with --dry-run where they would be.",
+        _object_of(
+            {
+                "url": {"description": "The URL to open.", "type": "string"},
+                "address": {"description": "The IP address that it listens at.", "type": "string"},
+                "port": {"description": "The port that it listens at.", **_COUNT},
+                "dry_run": _FLAG,
+            }
+        ),
+    ),
     "seal": _OutputForm(
         "seal init, seal rotate",
         "What was sealed, and which old copies were removed; with --dry-run what would be.",

@@ -25,9 +25,10 @@ LOG: Final = logging.getLogger("confobjects.web")
 API: Final = "/api/v1"
 
 
-def make_app(web: Web, api: Iterable[Endpoint]) -> Starlette:
-    """Return the application of a served configuration."""
-    return Starlette(routes=[Mount(API, routes=[make_route(web, one) for one in api])])
+def make_app(web: Web, api: Iterable[Endpoint], root: Iterable[Endpoint] = ()) -> Starlette:
+    """Return the application of a served configuration: the API, and what stands beside it at the root."""
+    below = Mount(API, routes=[make_route(web, one) for one in api])
+    return Starlette(routes=[below, *(make_route(web, one) for one in root)])
 
 
 def make_route(web: Web, endpoint: Endpoint) -> Route:

@@ -114,6 +114,7 @@ READING: Final = [
     ["send-mail", "--to", "a@example.com", "--subject", "x", "--unsealed-ledger"],
     ["send-test-email", *ONE, "--to", "a@example.com"],
     ["test-mail-server", "--sender-name", "news", "--resolver", "127.0.0.1:1"],
+    ["serve", "--listen", "127.0.0.1:0", "--dry-run"],
     ["test-mail-server", *ONE],
     ["undo", "1", "--dry-run"],
     ["undo", "--to", "0", "--dry-run"],

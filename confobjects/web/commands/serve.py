@@ -1,0 +1,90 @@
+"""``serve``: the console and the API of a configuration, until somebody ends it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from confobjects.cli.command import make_command
+from confobjects.cli.invocation import Invocation
+
+if TYPE_CHECKING:
+    from confobjects.cli.words.splitting import Words
+    from confobjects.definitions import Registry
+
+_HELP = """Serve the console and the API. It runs in the foreground, and ends in order at SIGTERM, SIGINT or SIGHUP.
+
+It listens on this machine only, unless --listen says otherwise. Then it demands --certificate, or --behind-proxy with the addresses
+of the proxies in front. It answers only requests for localhost, for the address that it listens at, and for the names of --host. With
+--dry-run it says where it would listen.
+
+\b
+Examples:
+  serve
+  serve --listen 192.0.2.7:8443 --certificate console.pem --key console-key.pem --host console.example.com
+"""
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    parameters: list[click.Parameter] = [
+        click.Option(
+            ["--listen"],
+            metavar="HOST:PORT",
+            default="127.0.0.1:8080",
+            show_default=True,
+            help="Where to listen; port 0 is any free port, which is printed.",
+        ),
+        click.Option(
+            ["--host", "hosts"], metavar="NAME", multiple=True, help="A host name to answer for; can be repeated."
+        ),
+        click.Option(
+            ["--behind-proxy", "proxies"],
+            metavar="ADDRESS",
+            multiple=True,
+            help="A proxy in front, or a network of them, whose X-Forwarded headers count; can be repeated.",
+        ),
+        click.Option(
+            ["--timeout"],
+            metavar="SECONDS",
+            type=click.FloatRange(min=0),
+            help="How long to wait for a configuration that is not there yet; without it there is no limit.",
+        ),
+        click.Option(
+            ["--log-format"],
+            type=click.Choice(["json", "text"]),
+            default="text",
+            show_default=True,
+            help="How the log on standard error is written.",
+        ),
+    ]
+    return make_command(words, registry, parameters, _run, _HELP)
+
+
+def _run(  # noqa: PLR0913 - its options
+    invocation: Invocation,
+    *,
+    listen: str,
+    hosts: Sequence[str],
+    proxies: Sequence[str],
+    timeout: float | None,
+    log_format: str,
+) -> int:
+    from confobjects.web.installed import require_installed
+
+    require_installed()
+    from confobjects.web.serving.listening import Listening, parse_listen, parse_network
+    from confobjects.web.serving.session import ServeOptions, ServeSession
+
+    host, port = parse_listen(listen)
+    listening = Listening(host, port, proxies=tuple(map(parse_network, proxies)), hosts=tuple(hosts))
+    collecting = gc.isenabled()
+    gc.enable()  # it is off while a command runs, but this one may run for months
+    try:
+        return ServeSession(invocation, ServeOptions(listening, log_format == "json", timeout)).run()
+    finally:
+        if not collecting:
+            gc.disable()

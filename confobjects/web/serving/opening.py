@@ -1,0 +1,46 @@
+"""Opening the configuration that is served: with the options of the command line, as often as it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+from confobjects import startup
+from confobjects.cli.watching.opening import FINAL, FollowedPlace
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import ConfobjectsError
+from confobjects.management import ManagementContext
+from confobjects.storage.watching import REAL, Pauses
+
+
+class ServedPlace(FollowedPlace):
+    """Where the configuration is, and how to open it: for management, or live. A password is asked for once."""
+
+    def open_context(self) -> ManagementContext:
+        """Open it for management. Raises what :func:`confobjects.open` raises."""
+        opened = startup.read_configuration(self.url, self.registry, **self.options)
+        return startup.manage(opened, lambda: "web")
+
+    def wait_for_it(self, timeout: float | None, tell: Callable[[tuple[Diagnostic, ...]], None]) -> None:
+        """Return when it can be opened. Raises the error after ``timeout`` seconds, and one that waiting cannot mend.
+
+        ``tell`` is called with the problems, whenever they are others.
+        """
+        pauses, told = Pauses(REAL), tuple[Diagnostic, ...]()
+        end = None if timeout is None else monotonic() + timeout
+        while True:
+            try:
+                self.open_context().close()
+            except FINAL:
+                raise
+            except ConfobjectsError as error:
+                left = None if end is None else end - monotonic()
+                if left is not None and left <= 0:
+                    raise
+                if error.diagnostics != told:
+                    told = error.diagnostics
+                    tell(told)
+                pause = pauses.next()
+                REAL.wait((), pause if left is None else min(left, pause))
+            else:
+                return
