@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger("confobjects.web")
 API: Final = "/api/v1"
+PERSON: Final = "confobjects.person"
+"""Where the scope of a request has the name of the person who makes it, for the log."""
 
 
 def make_app(web: Web, api: Iterable[Endpoint], root: Iterable[Endpoint] = ()) -> Starlette:
@@ -53,15 +55,11 @@ def _guard(web: Web, endpoint: Endpoint) -> Callable[[Request], Awaitable[Respon
 
 async def admit(web: Web, endpoint: Endpoint, request: Request) -> Call:
     """Return the call of a request. Raises an error for a person who may not make it."""
-    if (
-        endpoint.needs == "nobody"
-    ):  # whoever signs in, or asks for the health, may have a session or a token that is over
-        return Call(request, web, None)
-    person = await web.identity.identify(request)
-    if person is None:
-        raise NotSignedInError("sign in first")
-    if endpoint.needs != "anybody" and not person.may(endpoint.needs):
-        summary = f"the role {person.role} does not permit this"
-        roles = " or ".join(name_roles(endpoint.needs))
-        raise NotPermittedError(Diagnostic(NotPermittedError.code, summary, remedy=f"sign in as {roles}"))
+    person = await web.identify(request)
+    request.scope[PERSON] = "" if person is None else person.name
+    if endpoint.needs != "nobody":
+        if person is None:
+            raise NotSignedInError("sign in first")
+        if endpoint.needs != "anybody" and not person.may(endpoint.needs):
+            raise NotPermittedError(f"the role {person.role} does not permit this")
     return Call(request, web, person)

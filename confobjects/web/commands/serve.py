@@ -10,6 +10,8 @@ import click
 
 from confobjects.cli.command import make_command
 from confobjects.cli.invocation import Invocation
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import UsageError
 
 if TYPE_CHECKING:
     from confobjects.cli.words.splitting import Words
@@ -48,6 +50,13 @@ def build(words: Words, registry: Registry) -> click.Command:
             help="A proxy in front, or a network of them, whose X-Forwarded headers count; can be repeated.",
         ),
         click.Option(
+            ["--certificate"],
+            metavar="PATH",
+            default="",
+            help="The certificate of this server with its chain (PEM); it is read again when it is renewed.",
+        ),
+        click.Option(["--key"], metavar="PATH", default="", help="Its key (PEM), if it is not in the same file."),
+        click.Option(
             ["--timeout"],
             metavar="SECONDS",
             type=click.FloatRange(min=0),
@@ -70,6 +79,8 @@ def _run(  # noqa: PLR0913 - its options
     listen: str,
     hosts: Sequence[str],
     proxies: Sequence[str],
+    certificate: str,
+    key: str,
     timeout: float | None,
     log_format: str,
 ) -> int:
@@ -80,11 +91,14 @@ def _run(  # noqa: PLR0913 - its options
     from confobjects.web.serving.session import ServeOptions, ServeSession
 
     host, port = parse_listen(listen)
-    listening = Listening(host, port, proxies=tuple(map(parse_network, proxies)), hosts=tuple(hosts))
+    if key and not certificate:
+        raise UsageError(Diagnostic("usage", "--key belongs to --certificate, which is not given", argument="--key"))
+    listening = Listening(host, port, bool(certificate), tuple(map(parse_network, proxies)), tuple(hosts))
+    options = ServeOptions(listening, log_format == "json", timeout, certificate, key)
     collecting = gc.isenabled()
     gc.enable()  # it is off while a command runs, but this one may run for months
     try:
-        return ServeSession(invocation, ServeOptions(listening, log_format == "json", timeout)).run()
+        return ServeSession(invocation, options).run()
     finally:
         if not collecting:
             gc.disable()

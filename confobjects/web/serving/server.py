@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn import Config, Server
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
+from confobjects.web.serving.protocol import LARGEST_HEAD, Deadlines, make_protocol
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+
+    from confobjects.web.serving.access_log import Write
 
 PATIENCE: Final = 20
 """Seconds that requests have to be answered when the process is to end."""
 
 _BACKLOG: Final = 512
+_SHUTDOWN: Final = 5.0
+"""Seconds for the end of TLS."""
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -35,11 +42,14 @@ def open_socket(host: str, port: int) -> socket.socket:
         raise UsageError(Diagnostic("usage", summary, argument=f"{host}:{port}")) from None
 
 
-def make_config(app: ASGIApp) -> Config:
-    """Return how uvicorn serves an application."""
-    return Config(
+def make_config(
+    app: ASGIApp, write: Write, context: ssl.SSLContext | None = None, deadlines: Deadlines | None = None
+) -> Config:
+    """Return how uvicorn serves an application; refusals of the protocol are written to a log."""
+    deadlines = deadlines or Deadlines()
+    config = Config(
         app,
-        http="h11",
+        http=make_protocol(deadlines, write),
         ws="none",
         lifespan="off",
         loop="asyncio",
@@ -49,7 +59,12 @@ def make_config(app: ASGIApp) -> Config:
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=PATIENCE,
+        timeout_keep_alive=math.ceil(deadlines.idle),
+        h11_max_incomplete_event_size=LARGEST_HEAD,
     )
+    config.load()
+    config.ssl = context
+    return config
 
 
 class WebServer(Server):
@@ -79,9 +94,26 @@ class WebServer(Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept connections."""
-        await super().startup(sockets)
+        """Begin to accept connections. A handshake of TLS has the time of the head of a request."""
+        loop, context = asyncio.get_running_loop(), self.config.ssl
+        self.servers = [
+            await loop.create_server(
+                self._make_protocol,
+                sock=one,
+                ssl=context,
+                backlog=_BACKLOG,
+                ssl_handshake_timeout=None if context is None else Deadlines().head,
+                ssl_shutdown_timeout=None if context is None else _SHUTDOWN,
+            )
+            for one in sockets or ()
+        ]
+        self.started = True
         self._begin()
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        made: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = made(config=self.config, server_state=self.server_state, app_state={})
+        return protocol
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept no more connections, and wait for the requests that are being answered."""

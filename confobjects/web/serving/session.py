@@ -9,34 +9,52 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from confobjects.cli.watching.logs import log_as_json, log_as_lines
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import UsageError
 from confobjects.records import Record
 from confobjects.web.app import make_app
 from confobjects.web.served import Served
 from confobjects.web.serving import states
-from confobjects.web.serving.listening import Listening, format_url, judge_listening
+from confobjects.web.serving.accepting import Door, Limits, guard_socket
+from confobjects.web.serving.access_log import Served as Answered
+from confobjects.web.serving.access_log import format_json, format_text
+from confobjects.web.serving.guarding import Guard, Rules
+from confobjects.web.serving.hosts import make_hosts
+from confobjects.web.serving.listening import (
+    Listening,
+    format_url,
+    is_among,
+    is_loopback,
+    judge_listening,
+    may_connect,
+)
 from confobjects.web.serving.opening import ServedPlace
 from confobjects.web.serving.server import WebServer, make_config, open_socket
 from confobjects.web.site import Web
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Sequence
 
     from starlette.requests import Request
 
     from confobjects.cli.invocation import Invocation
-    from confobjects.diagnostics import Diagnostic
     from confobjects.web.people import Person
 
 LOG: Final = logging.getLogger("confobjects.web")
 
 
 class ServeOptions(Record):
-    """How it is served: where, whether the log is JSON, and the seconds for the configuration to be there at the start."""
+    """How it is served: where, whether the log is JSON, the seconds for the configuration to be there at the start, and the files of
+    the certificate and its key.
+    """
 
     listening: Listening
     logs_json: bool = False
     timeout: float | None = None
+    certificate: str = ""
+    key: str = ""
 
 
 async def identify_nobody(_: Request) -> Person | None:
@@ -51,6 +69,7 @@ class ServeSession:
         self._invocation = invocation
         self._options = options
         self._place = ServedPlace(invocation)
+        self._context = _open_context(options)
 
     def run(self) -> int:
         """Serve until somebody ends it, and return the exit status."""
@@ -81,10 +100,25 @@ class ServeSession:
         return opened
 
     def _serve(self, web: Web, bound: socket.socket) -> None:
+        listening = self._options.listening
         address, port = bound.getsockname()[:2]
-        app = make_app(web, (), states.ENDPOINTS)
-        server = WebServer(make_config(app), lambda: self._tell_address(address, port), lambda: None)
-        asyncio.run(server.serve([bound]))
+        rules = Rules(make_hosts(address, listening.hosts), listening.proxies)
+        write = self._write_json if self._options.logs_json else self._write_text
+        guard = Guard(make_app(web, (), states.ENDPOINTS), rules, write)
+        door = Door(
+            Limits(),
+            lambda peer: may_connect(listening, peer, address),
+            lambda peer: is_loopback(peer) or is_among(peer, listening.proxies),
+        )
+        config = make_config(guard, write, self._context)
+        server = WebServer(config, lambda: self._tell_address(address, port), lambda: None)
+        asyncio.run(server.serve([guard_socket(bound, door)]))
+
+    def _write_text(self, one: Answered) -> None:
+        sys.stderr.write(f"{format_text(one)}\n")
+
+    def _write_json(self, one: Answered) -> None:
+        sys.stderr.write(f"{format_json(one)}\n")
 
     def _tell_address(self, address: str, port: int) -> None:
         url = format_url(self._options.listening, address, port)
@@ -98,6 +132,21 @@ class ServeSession:
         else:
             self._invocation.say(f"{'would serve' if dry_run else 'serving'} at {url}")
         sys.stdout.flush()
+
+
+def _open_context(options: ServeOptions) -> ssl.SSLContext | None:
+    """Return the context of TLS, None without a certificate. Raises UsageError."""
+    if not options.certificate:
+        return None
+    from confobjects.tls.serving import ServerCertificate
+
+    try:
+        made = ServerCertificate(options.certificate, options.key or options.certificate, LOG.warning)
+    except OSError as error:
+        reason = getattr(error, "reason", None) or error.strerror or "they do not belong together"
+        summary = f"the certificate and its key cannot be used: {reason}"
+        raise UsageError(Diagnostic("usage", summary, origin=options.certificate)) from None
+    return made.context
 
 
 def log_problems(problems: Sequence[Diagnostic]) -> None:
