@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from confobjects.diagnostics import MASK
@@ -32,6 +32,14 @@ _SENTENCES = {
 """The events that are no changes, each in the words for people."""
 
 
+Show = Callable[["EffectiveObject", str], list[str]]
+"""Returns the values of a property of an object as they may be shown."""
+
+
+def _show_texts(obj: EffectiveObject, name: str) -> list[str]:
+    return list(obj.masked_texts(name))
+
+
 # -- documents -------------------------------------------------------------------------------------------------------
 
 
@@ -46,7 +54,7 @@ def describe_state(live: Live) -> Document:
         "event": "state",
         "number": live.number,
         "objects": [_describe_object(obj) for obj in live.configuration],
-        "waiting": [_describe_waiting(one) for one in live.waiting],
+        "waiting": [describe_waiting(one) for one in live.waiting],
     }
 
 
@@ -55,10 +63,10 @@ def _describe_object(obj: EffectiveObject) -> Document:
     return {"path": obj.path, "type": obj.type, "properties": {name: found for name, found in texts.items() if found}}
 
 
-def describe_group(group: ChangeGroup, heard: str, newest: int | None) -> Document:
+def describe_group(group: ChangeGroup, heard: str, newest: int | None, show: Show = _show_texts) -> Document:
     """Return a change group. Where the time of the change is not known, it is the one when it was ``heard``.
 
-    A configuration that was restored has the number of its ``newest`` change.
+    A configuration that was restored has the number of its ``newest`` change. ``show`` returns the values of a property.
     """
     signature = group.signature
     return {
@@ -69,8 +77,8 @@ def describe_group(group: ChangeGroup, heard: str, newest: int | None) -> Docume
         "command": "" if signature is None else signature.command,
         "restored": group.restored,
         "joined": 1,
-        "changes": [_describe_event(event) for event in group.events if _has_effect(event)],
-        "waiting": [_describe_waiting(one) for event in group.events for one in event.waiting],
+        "changes": [_describe_event(event, show) for event in group.events if _has_effect(event)],
+        "waiting": [describe_waiting(one) for event in group.events for one in event.waiting],
         "withdrawn": [],
     }
 
@@ -100,7 +108,7 @@ def _comes_or_goes(event: LiveEvent) -> bool:
     return (event.before is None) is not (event.after is None)
 
 
-def _describe_event(event: LiveEvent) -> Document:
+def _describe_event(event: LiveEvent, show: Show) -> Document:
     obj = event.before if event.after is None else event.after
     return {
         "path": str(event.path),
@@ -108,17 +116,18 @@ def _describe_event(event: LiveEvent) -> Document:
         "type": "" if obj is None else obj.type,
         "restarted": event.restarted,
         "properties": {
-            name: {"before": _masked_texts(event.before, name), "after": _masked_texts(event.after, name)}
+            name: {"before": _find_texts(event.before, name, show), "after": _find_texts(event.after, name, show)}
             for name in event.properties
         },
     }
 
 
-def _masked_texts(obj: EffectiveObject | None, name: str) -> list[str]:
-    return [] if obj is None or name not in obj else list(obj.masked_texts(name))
+def _find_texts(obj: EffectiveObject | None, name: str, show: Show) -> list[str]:
+    return [] if obj is None or name not in obj else show(obj, name)
 
 
-def _describe_waiting(one: Waiting) -> Document:
+def describe_waiting(one: Waiting) -> Document:
+    """Return what waits of one object."""
     actions = [
         {"path": str(a.path), "property": a.property, "action": a.action, "synopsis": a.synopsis} for a in one.actions
     ]

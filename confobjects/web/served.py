@@ -67,7 +67,12 @@ class Served:
             return ChangeSignature(current_time(), person.name, source)
 
         def work_signed(context: ManagementContext) -> T:
-            return work(ManagementContext(context.site.replace(sign=sign, approve=make_approval(person))))
+            signed = ManagementContext(context.site.replace(sign=sign))
+            try:
+                return work(signed)
+            finally:
+                if signed.registry is not context.registry:
+                    self.renew()
 
         return await to_thread.run_sync(self._use, work_signed, limiter=self._writers)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from confobjects.records import Record
+from starlette.requests import Request
+
+from confobjects.records import Record, field
+from confobjects.web.serving.hub import Hub
 
 if TYPE_CHECKING:
     from confobjects.web.identity.recognition import Identity
@@ -12,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class Web(Record):
-    """The configuration that is served, and how people are recognised."""
+    """The configuration that is served, how people are recognised, and who hears of changes."""
 
     served: Served
-    identity: Identity
+    identify: Identify
+    live: Hub = field(default_factory=Hub)

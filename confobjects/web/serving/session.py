@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from confobjects.cli.watching.logs import log_as_json, log_as_lines
@@ -14,12 +15,14 @@ from confobjects.errors import UsageError
 from confobjects.records import Record
 from confobjects.web.app import make_app
 from confobjects.web.served import Served
-from confobjects.web.serving import states
+from confobjects.web.serving import states, streaming
 from confobjects.web.serving.accepting import Door, Limits, guard_socket
 from confobjects.web.serving.access_log import Served as Answered
 from confobjects.web.serving.access_log import format_json, format_text
+from confobjects.web.serving.following import Follower, Tell
 from confobjects.web.serving.guarding import Guard, Rules
 from confobjects.web.serving.hosts import make_hosts
+from confobjects.web.serving.hub import Hub
 from confobjects.web.serving.listening import (
     Listening,
     format_url,
@@ -38,9 +41,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from starlette.requests import Request
+    from uvicorn import Config
 
     from confobjects.cli.invocation import Invocation
     from confobjects.web.people import Person
+    from confobjects.web.serving.events import Round
 
 LOG: Final = logging.getLogger("confobjects.web")
 
@@ -88,7 +93,8 @@ class ServeSession:
                 return 0
             served = Served(self._place.open_context)
             opened.callback(served.close)
-            self._serve(Web(served, identify_nobody), bound)
+            hub = Hub()
+            self._serve(Web(served, identify_nobody, hub), bound)
         return 0
 
     def _log(self) -> ExitStack:
@@ -101,18 +107,32 @@ class ServeSession:
 
     def _serve(self, web: Web, bound: socket.socket) -> None:
         listening = self._options.listening
-        address, port = bound.getsockname()[:2]
+        address = bound.getsockname()[0]
         rules = Rules(make_hosts(address, listening.hosts), listening.proxies)
         write = self._write_json if self._options.logs_json else self._write_text
-        guard = Guard(make_app(web, (), states.ENDPOINTS), rules, write)
+        guard = Guard(make_app(web, streaming.ENDPOINTS, states.ENDPOINTS), rules, write)
         door = Door(
             Limits(),
             lambda peer: may_connect(listening, peer, address),
             lambda peer: is_loopback(peer) or is_among(peer, listening.proxies),
         )
         config = make_config(guard, write, self._context)
-        server = WebServer(config, lambda: self._tell_address(address, port), lambda: None)
-        asyncio.run(server.serve([guard_socket(bound, door)]))
+        asyncio.run(self._run(config, web, guard_socket(bound, door)))
+
+    async def _run(self, config: Config, web: Web, bound: socket.socket) -> None:
+        """Serve, and follow the configuration meanwhile."""
+        tell = make_tell(asyncio.get_running_loop(), web.live)
+        follower = Follower(lambda: self._place.make_live(tells=True), tell, web.served.renew, self._place.file)
+        address, port = bound.getsockname()[:2]
+
+        def begin() -> None:
+            follower.start()
+            self._tell_address(address, port)
+
+        try:
+            await WebServer(config, begin, web.live.close).serve([bound])
+        finally:
+            follower.stop()
 
     def _write_text(self, one: Answered) -> None:
         sys.stderr.write(f"{format_text(one)}\n")
@@ -132,6 +152,17 @@ class ServeSession:
         else:
             self._invocation.say(f"{'would serve' if dry_run else 'serving'} at {url}")
         sys.stdout.flush()
+
+
+def make_tell(loop: asyncio.AbstractEventLoop, hub: Hub) -> Tell:
+    """Return what tells the streams in an event loop of a round, from another thread."""
+
+    def tell(round_: Round, starts_again: bool) -> None:
+        act = partial(hub.restart, "definitions") if starts_again else hub.publish
+        with suppress(RuntimeError):  # nobody hears any more
+            loop.call_soon_threadsafe(act, round_)
+
+    return tell
 
 
 def _open_context(options: ServeOptions) -> ssl.SSLContext | None:
