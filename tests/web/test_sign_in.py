@@ -360,6 +360,15 @@ def test_attempts_at_the_same_time_do_not_pass_together() -> None:
         found.begin("A", "192.0.2.2")
 
 
+@pytest.mark.parametrize("name", ["OPERATOR", " operator", "oper ator", "oper\xadator", "operator\0", "\uff4fperator"])
+def test_another_spelling_of_a_name_is_no_other_account(name: str) -> None:
+    found = Attempts(lambda: 0.0)
+    for _ in range(PER_ACCOUNT):
+        found.begin("operator", "192.0.2.1")
+    with pytest.raises(TooManyAttemptsError):
+        found.begin(name, "192.0.2.2")
+
+
 @pytest.mark.parametrize(
     ("address", "key"),
     [

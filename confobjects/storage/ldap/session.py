@@ -67,7 +67,7 @@ class LdapSession:
 
         Raises :class:`~confobjects.errors.CannotConnectError`, :class:`~confobjects.errors.AccessError`.
         """
-        _refuse_clear(address, login)
+        refuse_clear(address, login)
         check_socket_access(address)
         context = None
         if address.scheme == "ldaps" or login.start_tls:
@@ -286,8 +286,11 @@ def _protocol_error(address: LdapAddress, step: str) -> CannotConnectError:
     return CannotConnectError(Diagnostic("cannot-connect", summary, remedy=remedy))
 
 
-def _refuse_clear(address: LdapAddress, login: LdapLogin) -> None:
-    """Refuse to send a password in clear text over a network. This is checked before connecting."""
+def refuse_clear(address: LdapAddress, login: LdapLogin) -> None:
+    """Refuse to send a password in clear text over a network. This is checked before connecting.
+
+    Raises :class:`~confobjects.errors.AccessError`.
+    """
     if login.mechanism != "simple" or login.start_tls or login.allow_clear_password:
         return
     if address.scheme == "ldap" and not address.is_local:

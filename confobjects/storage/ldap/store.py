@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from confobjects.storage.ldap.apart import ApartMeans
     from confobjects.storage.ldap.claims import Claims
     from confobjects.storage.ldap.followers import FollowerEntries
+    from confobjects.storage.ldap.people import DirectoryPeople
     from confobjects.storage.ldap.verifications import VerificationEntries
     from confobjects.storage.ldap.watch import LdapWatch
 
@@ -425,6 +426,14 @@ class LdapStorage(DirectoryWriter):
             connect_timeout=servers.connect_timeout,
             deadline=self._deadline,
         )
+
+    @contextmanager
+    def people(self) -> Iterator[DirectoryPeople]:
+        """Give the people of the directory, to one thread at a time."""
+        from confobjects.storage.ldap.people import DirectoryPeople
+
+        with self._turn:
+            yield DirectoryPeople(self._servers)
 
     def watch(self, timing: Timing | None = None) -> LdapWatch:
         """Return a watch with a connection of its own, which is made when it first waits."""

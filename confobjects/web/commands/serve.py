@@ -12,6 +12,7 @@ from confobjects.cli.command import make_command
 from confobjects.cli.invocation import Invocation
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
+from confobjects.web.commands.people import directory_options
 
 if TYPE_CHECKING:
     from confobjects.cli.words.splitting import Words
@@ -69,6 +70,7 @@ def build(words: Words, registry: Registry) -> click.Command:
             show_default=True,
             help="How the log on standard error is written.",
         ),
+        *directory_options(),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
@@ -83,6 +85,9 @@ def _run(  # noqa: PLR0913 - its options
     key: str,
     timeout: float | None,
     log_format: str,
+    people_base: str | None,
+    people_attribute: str,
+    people_groups: Sequence[str],
 ) -> int:
     from confobjects.web.installed import require_installed
 
@@ -95,6 +100,13 @@ def _run(  # noqa: PLR0913 - its options
         raise UsageError(Diagnostic("usage", "--key belongs to --certificate, which is not given", argument="--key"))
     listening = Listening(host, port, bool(certificate), tuple(map(parse_network, proxies)), tuple(hosts))
     options = ServeOptions(listening, log_format == "json", timeout, certificate, key)
+    if people_base is not None:
+        from confobjects.web.identity.directory import parse_rule
+
+        rule = parse_rule(invocation.place.url, people_base, people_attribute, people_groups)
+        options = options.replace(directory=rule)
+    elif people_groups:
+        raise UsageError(Diagnostic("usage", "--people-group needs --people-base", argument="--people-group"))
     collecting = gc.isenabled()
     gc.enable()  # it is off while a command runs, but this one may run for months
     try:

@@ -11,6 +11,7 @@ Laws of this module:
 from __future__ import annotations
 
 import ipaddress
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
@@ -93,7 +94,10 @@ class Attempts:
 
 
 def _account_key(name: str) -> str:
-    return sha256(name.lower().encode("utf-8", "surrogatepass")).hexdigest()
+    """Return what counts as one account: a directory takes a name in many spellings for the same (RFC 4518 section 2)."""
+    same = unicodedata.normalize("NFKC", name).casefold()
+    seen = "".join(character for character in same if character.isprintable() and not character.isspace())
+    return sha256(seen.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def address_key(address: str) -> str:

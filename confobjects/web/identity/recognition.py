@@ -189,9 +189,10 @@ class Identity:
     async def _authenticate(self, name: str, password: str) -> tuple[Person, str] | None:
         """Return who has a name and a password, and the stamp for the session."""
         account = self.people.read().accounts.get(name.lower())
-        if account is None and self._bind is not None:
-            person = await self._bind(name, password) if password else None
-            return None if person is None else (person, "")
+        if account is None and self._bind is not None and password:
+            person = await self._bind(name, password)
+            if person is not None:
+                return person, ""
         hashed = None if account is None else account.password
         is_right = await to_thread.run_sync(is_password, password, hashed, limiter=self._hashes)
         if account is None or not is_right:

@@ -14,6 +14,10 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 from confobjects.records import Record
 from confobjects.web.app import make_app
+from confobjects.web.identity import endpoints as sign_in
+from confobjects.web.identity.directory import DirectoryRule, make_bind
+from confobjects.web.identity.people_file import PeopleFile, find_people_file
+from confobjects.web.identity.recognition import Identity
 from confobjects.web.served import Served
 from confobjects.web.serving import states, streaming
 from confobjects.web.serving.accepting import Door, Limits, guard_socket
@@ -52,7 +56,7 @@ LOG: Final = logging.getLogger("confobjects.web")
 
 class ServeOptions(Record):
     """How it is served: where, whether the log is JSON, the seconds for the configuration to be there at the start, and the files of
-    the certificate and its key.
+    the certificate and its key. ``directory`` is how people sign in with the directory of the configuration.
     """
 
     listening: Listening
@@ -60,6 +64,7 @@ class ServeOptions(Record):
     timeout: float | None = None
     certificate: str = ""
     key: str = ""
+    directory: DirectoryRule | None = None
 
 
 async def identify_nobody(_: Request) -> Person | None:
@@ -94,8 +99,13 @@ class ServeSession:
             served = Served(self._place.open_context)
             opened.callback(served.close)
             hub = Hub()
-            self._serve(Web(served, identify_nobody, hub), bound)
+            self._serve(Web(served, self._make_identity(served), hub), bound)
         return 0
+
+    def _make_identity(self, served: Served) -> Identity:
+        url, rule = self._place.url, self._options.directory
+        people = PeopleFile(find_people_file(None, url, os.environ), startup.file_of(url))
+        return Identity(people, bind=None if rule is None else make_bind(served, rule))
 
     def _log(self) -> ExitStack:
         opened = ExitStack()
