@@ -283,13 +283,19 @@ def make_startup_sources(  # noqa: PLR0913 - each is a source or a place, all by
 
 
 def _key_files_of(environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield the files of keys that an environment names, or could name: no expression may read them."""
-    from confobjects.expressions.seals import CREDENTIALS_VARIABLE, KEY_CREDENTIAL, KEY_FILE_VARIABLE
+    """Yield the files of keys and accounts that an environment names, or could name: no expression may read them."""
+    from confobjects.expressions.seals import (
+        CREDENTIALS_VARIABLE,
+        KEY_CREDENTIAL,
+        KEY_FILE_VARIABLE,
+        PEOPLE_FILE_VARIABLE,
+    )
 
     for variables in (environment, os.environ):
-        if named := variables.get(KEY_FILE_VARIABLE):
-            directory, name = os.path.split(named)
-            yield from (named, os.path.join(directory, f".{name}.new"))  # the second one is left by a killed writer
+        for named in filter(None, map(variables.get, (KEY_FILE_VARIABLE, PEOPLE_FILE_VARIABLE))):
+            directory, name = os.path.split(os.path.abspath(named))
+            yield named
+            yield os.path.join(directory, f".{name}.new")  # left by a killed writer
         if credentials := variables.get(CREDENTIALS_VARIABLE):
             yield os.path.join(credentials, KEY_CREDENTIAL)
 

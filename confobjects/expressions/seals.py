@@ -1,4 +1,7 @@
-"""Where an environment says the keys of sealed secrets are. The room of sealing reads them; others name them in messages."""
+"""Where an environment says the files are that no expression reads: the keys of sealed secrets, and accounts.
+
+The rooms of sealing and of the web read them; others name them in messages.
+"""
 
 from __future__ import annotations
 
@@ -10,3 +13,5 @@ CREDENTIALS_VARIABLE: Final = "CREDENTIALS_DIRECTORY"
 """The environment variable in which systemd names the directory of a service's credentials (systemd.exec(5))."""
 KEY_CREDENTIAL: Final = "confobjects.seal-keys"
 """The credential that holds the keys for a systemd service."""
+PEOPLE_FILE_VARIABLE: Final = "CONFOBJECTS_PEOPLE_FILE"
+"""The environment variable that names the file of accounts and tokens."""

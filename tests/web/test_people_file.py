@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from confobjects.errors import StorageError, UsageError
+import confobjects
+from confobjects.errors import InvalidValueError, StorageError, UsageError
+from confobjects.expressions.seals import PEOPLE_FILE_VARIABLE
 from confobjects.web.identity.credentials import Account, Credentials, CredentialsError, Token, digest_token, is_name
 from confobjects.web.identity.passwords import is_password
-from confobjects.web.identity.people_file import PEOPLE_FILE_VARIABLE, PeopleFile, find_people_file
+from confobjects.web.identity.people_file import PeopleFile, find_people_file
 from tests.cli.sessions import fresh, run
 from tests.web.people import PASSWORD, TIME
 
@@ -188,3 +190,25 @@ def test_the_file_reads_what_it_writes() -> None:
 @pytest.mark.parametrize("name", ["", " a", "a ", ".a", "a\n", "a/b", "é", "a" * 65, "a\u202eb"])
 def test_what_is_no_name(name: str) -> None:
     assert not is_name(name)
+
+
+@pytest.mark.parametrize("by", ["name", "link", "beside", "leftover"])
+def test_no_expression_reads_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    """It holds hashes and digests: whoever may write an expression would otherwise have them sent to a mail server."""
+    url = f"ldif:{tmp_path / 'config.ldif'}"
+    (tmp_path / "secrets").mkdir()
+    kept = tmp_path / {"beside": "config.ldif.people", "leftover": "secrets/.staff.new"}.get(by, "secrets/staff")
+    kept.write_text("a digest")
+    (tmp_path / "secrets/link").symlink_to(kept)
+    if by != "beside":
+        monkeypatch.setenv("CONFOBJECTS_PEOPLE_FILE", str(tmp_path / "secrets/staff"))
+    named = "secrets/link" if by == "link" else kept.relative_to(tmp_path)
+    with confobjects.open(url) as ctx:
+        values = {"enabled": True, "smtp-server": "h", "auth-username": "u", "auth-password": f"&{{file:{named}}}"}
+        ctx.create("mail-server", "one", values)
+    with pytest.raises(InvalidValueError) as caught:
+        confobjects.load(url)
+    assert "a digest" not in str(caught.value)
+    monkeypatch.delenv("CONFOBJECTS_PEOPLE_FILE", raising=False)
+    if by != "beside":
+        assert confobjects.load(url)["mail-server", "one"]["auth-password"] == "a digest"

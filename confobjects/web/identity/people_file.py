@@ -16,6 +16,7 @@ from typing import Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import StorageError, UsageError
+from confobjects.expressions.seals import PEOPLE_FILE_VARIABLE
 from confobjects.storage.files import signature_of
 from confobjects.storage.locking import hold_lock
 from confobjects.storage.own_files import make_directory, read_own
@@ -23,7 +24,6 @@ from confobjects.storage.places import find_place_beside
 from confobjects.storage.replacing import Replacement, remove_leftover
 from confobjects.web.identity.credentials import Credentials, CredentialsError
 
-PEOPLE_FILE_VARIABLE: Final = "CONFOBJECTS_PEOPLE_FILE"
 _DEADLINE: Final = 10.0
 """Seconds to wait for somebody else who changes the file."""
 
