@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
@@ -14,9 +15,19 @@ if TYPE_CHECKING:
     from confobjects.web.served import Served
 
 
+Measure = Callable[[], Awaitable[str]]
+"""Returns what the process counts of itself, in the text format of Prometheus."""
+
+
+async def measure_nothing() -> str:
+    """Return no metrics."""
+    return ""
+
+
 class Web(Record):
-    """The configuration that is served, how people are recognised, and who hears of changes."""
+    """The configuration that is served, how people are recognised, who hears of changes, and what the process counts."""
 
     served: Served
     identify: Identify
     live: Hub = field(default_factory=Hub)
+    measure: Measure = measure_nothing

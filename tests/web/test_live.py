@@ -28,8 +28,8 @@ from confobjects.web.serving.following import Follower
 from confobjects.web.serving.guarding import Guard, Rules
 from confobjects.web.serving.hosts import make_hosts
 from confobjects.web.serving.hub import LARGEST, MOST_WAITING, Hub, StreamLimits, Subscription, TooManyStreamsError
+from confobjects.web.serving.process import make_tell
 from confobjects.web.serving.server import WebServer, make_config, open_socket
-from confobjects.web.serving.session import make_tell
 from confobjects.web.site import Web
 from tests.cli.sessions import INSTALLABLE, run
 from tests.following.services import LONG, File

@@ -10,6 +10,7 @@ import click
 
 from confobjects.cli.command import make_command
 from confobjects.cli.invocation import Invocation
+from confobjects.cli.mail_service import unsealed_option
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 from confobjects.web.commands.people import directory_options
@@ -70,7 +71,8 @@ def build(words: Words, registry: Registry) -> click.Command:
             show_default=True,
             help="How the log on standard error is written.",
         ),
-        *directory_options(),
+        click.Option(["--mail-service"], is_flag=True, help="Run the mail service in the same process."),
+        unsealed_option(),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
@@ -85,9 +87,8 @@ def _run(  # noqa: PLR0913 - its options
     key: str,
     timeout: float | None,
     log_format: str,
-    people_base: str | None,
-    people_attribute: str,
-    people_groups: Sequence[str],
+    mail_service: bool,
+    unsealed_ledger: bool,
 ) -> int:
     from confobjects.web.installed import require_installed
 
@@ -99,14 +100,10 @@ def _run(  # noqa: PLR0913 - its options
     if key and not certificate:
         raise UsageError(Diagnostic("usage", "--key belongs to --certificate, which is not given", argument="--key"))
     listening = Listening(host, port, bool(certificate), tuple(map(parse_network, proxies)), tuple(hosts))
-    options = ServeOptions(listening, log_format == "json", timeout, certificate, key)
-    if people_base is not None:
-        from confobjects.web.identity.directory import parse_rule
-
-        rule = parse_rule(invocation.place.url, people_base, people_attribute, people_groups)
-        options = options.replace(directory=rule)
-    elif people_groups:
-        raise UsageError(Diagnostic("usage", "--people-group needs --people-base", argument="--people-group"))
+    if unsealed_ledger and not mail_service:
+        summary = "--unsealed-ledger belongs to --mail-service, which is not given"
+        raise UsageError(Diagnostic("usage", summary, argument="--unsealed-ledger"))
+    options = ServeOptions(listening, log_format == "json", timeout, certificate, key, mail_service, unsealed_ledger)
     collecting = gc.isenabled()
     gc.enable()  # it is off while a command runs, but this one may run for months
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger("confobjects.web")
 
-_PATIENCE: Final = 2.0
+PATIENCE: Final = 2.0
 """Seconds that a server which does not answer may keep the process from ending."""
 _FINAL: Final = (AccessError, DefinitionError, UsageError)
 """What trying again does not mend, and what may lock an account."""
@@ -42,11 +43,19 @@ class Follower:
     """Keeps a live configuration open in a thread of its own, and tells its rounds in the thread of that configuration.
 
     ``make_live`` makes one that has not been entered, ``file`` is the path of the configuration, empty if it is no file. ``renew`` is
-    called as soon as it is known that the stored definitions are others.
+    called as soon as it is known that the stored definitions are others. ``run`` returns what runs with each live configuration.
     """
 
-    def __init__(self, make_live: Callable[[], Live], tell: Tell, renew: Callable[[], object], file: str = "") -> None:
+    def __init__(
+        self,
+        make_live: Callable[[], Live],
+        tell: Tell,
+        renew: Callable[[], object],
+        file: str = "",
+        run: Callable[[Live], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
         self._make_live = make_live
+        self._run_with = run
         self._tell = tell
         self._renew = renew
         self._file = file
@@ -54,6 +63,7 @@ class Follower:
         self._is_over = False
         self._has_other_definitions = Event()
         self._was_followed = False
+        self._absence: tuple[Diagnostic, ...] = ()
         self._live: Live | None = None
         self._thread = Thread(target=self._run, name="confobjects-follow", daemon=True)
 
@@ -66,12 +76,16 @@ class Follower:
         """Begin to follow. What goes wrong is told as the state, and raises nothing."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End, and close the live configuration; a server that does not answer is not waited for."""
+    def ask_end(self) -> None:
+        """Let it end. Any thread may call this."""
         self._is_over = True
         self._pipe.wake()
+
+    def stop(self, patience: float = PATIENCE) -> None:
+        """End, and close the live configuration; a server that does not answer is waited for no longer than some seconds."""
+        self.ask_end()
         if self._thread.ident is not None:
-            self._thread.join(_PATIENCE)
+            self._thread.join(patience)
 
     # -- the thread ------------------------------------------------------------------------------------------------
 
@@ -96,13 +110,14 @@ class Follower:
         self._has_other_definitions.clear()
         live = self._make_live()
         live.observe(_Narrator(live, lambda round_, is_first: self._take(live, round_, is_first)))
-        with live:
-            self._live = live
+        with live, self._run_with(live):
+            self._absence = ()
             while not self._is_over and not self._has_other_definitions.is_set():
                 REAL.wait((self._pipe.fileno(),), None)
                 self._pipe.drain()
 
     def _take(self, live: Live, round_: Round, is_first: bool) -> None:
+        self._live = live  # before it is told: whoever hears of a state asks what it is
         if is_about(live.waiting, HOLDER_KIND) and not self._has_other_definitions.is_set():
             self._has_other_definitions.set()
             self._renew()
@@ -111,7 +126,9 @@ class Follower:
         self._was_followed = True
 
     def _tell_absence(self, problems: Sequence[Diagnostic]) -> None:
-        if not self._is_over:
+        if not self._is_over and problems != self._absence:
+            self._absence = tuple(problems)
+            log_problems(problems)
             status = make_status("", number=None, problems=problems, is_followed=False)
             self._tell(Round((), status), False)
 
@@ -123,6 +140,13 @@ class Follower:
             REAL.wait((self._pipe.fileno(), *files.descriptors()), left if due is None else min(left, due))
             if self._pipe.drain():
                 return
+
+
+def log_problems(problems: Sequence[Diagnostic]) -> None:
+    """Log what is wrong."""
+    for one in problems:
+        place = one.describe_place()
+        LOG.warning("%s", f"{place}: {one.summary}" if place else one.summary)
 
 
 class _Narrator:

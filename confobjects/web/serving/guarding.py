@@ -90,6 +90,8 @@ class Guard:
         self._rules = rules
         self._write = write
         self.counts: Counter[tuple[str, int]] = Counter()
+        self.seconds = 0.0
+        """How long all requests have taken together."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -101,7 +103,9 @@ class Guard:
         finally:
             method = str(scope["method"])
             self.counts[(method if method in _METHODS else "other", answering.status)] += 1
-            self._write(answering.describe())
+            answered = answering.describe()
+            self.seconds += answered.milliseconds / 1000
+            self._write(answered)
 
 
 class _Answering:

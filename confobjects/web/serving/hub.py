@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final, Self
 
 from confobjects.records import Record
@@ -52,7 +52,9 @@ class Hub:
         self._kept: deque[Round] = deque(maxlen=_KEPT)
         self._subscriptions: dict[Subscription, None] = {}
         self._people: Counter[str] = Counter()
-        self._is_closed = False
+        self._listeners: list[Callable[[], object]] = []
+        self.is_closed = False
+        """Whether all streams have been ended, because the process ends."""
         self.round = Round((), make_status("", number=None, is_followed=False))
         self.resets = 0
         """How often a subscriber was too slow."""
@@ -72,6 +74,10 @@ class Hub:
         """How many streams there are."""
         return len(self._subscriptions)
 
+    def listen(self, listener: Callable[[], object]) -> None:
+        """Have a function called after each round."""
+        self._listeners.append(listener)
+
     def publish(self, round_: Round) -> None:
         """Tell everybody of a round; of one that is too large, that they start again."""
         if round_.size > LARGEST:
@@ -79,16 +85,20 @@ class Hub:
             return
         self.round = round_
         self._kept.append(round_)
-        for one in self._subscriptions:
-            one.put((*round_.changes, round_.status))
+        self._tell((*round_.changes, round_.status))
 
     def restart(self, reason: Reason, round_: Round) -> None:
         """Tell everybody to start again, from the state of a round."""
         self.round = round_
         self._kept.clear()
         self._kept.append(round_.replace(changes=()))
+        self._tell((make_reset(reason, self.id), round_.status))
+
+    def _tell(self, events: Sequence[StreamEvent]) -> None:
         for one in self._subscriptions:
-            one.put((make_reset(reason, self.id), round_.status))
+            one.put(events)
+        for listener in self._listeners:
+            listener()
 
     def subscribe(self, person: Person, since: str = "") -> Subscription:
         """Return the events from now on, or from a state on, whose id is that of the last ``status`` or ``reset`` event.
@@ -101,7 +111,7 @@ class Hub:
             raise TooManyStreamsError("there are as many event streams as there may be")
         made = Subscription(self, person)
         made.put(self._find_missed(since))
-        if self._is_closed:
+        if self.is_closed:
             made.end()
         else:
             self._subscriptions[made] = None
@@ -128,7 +138,7 @@ class Hub:
 
     def close(self) -> None:
         """End all streams, and those to come."""
-        self._is_closed = True
+        self.is_closed = True
         for one in tuple(self._subscriptions):
             one.end()
 

@@ -5,58 +5,42 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from contextlib import ExitStack, suppress
-from functools import partial
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from confobjects.cli.watching.logs import log_as_json, log_as_lines
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 from confobjects.records import Record
-from confobjects.web.app import make_app
-from confobjects.web.identity import endpoints as sign_in
-from confobjects.web.identity.directory import DirectoryRule, make_bind
 from confobjects.web.identity.people_file import PeopleFile, find_people_file
 from confobjects.web.identity.recognition import Identity
 from confobjects.web.served import Served
-from confobjects.web.serving import states, streaming
-from confobjects.web.serving.accepting import Door, Limits, guard_socket
 from confobjects.web.serving.access_log import Served as Answered
 from confobjects.web.serving.access_log import format_json, format_text
-from confobjects.web.serving.following import Follower, Tell
-from confobjects.web.serving.guarding import Guard, Rules
-from confobjects.web.serving.hosts import make_hosts
+from confobjects.web.serving.following import log_problems
 from confobjects.web.serving.hub import Hub
 from confobjects.web.serving.listening import (
     Listening,
     format_url,
-    is_among,
-    is_loopback,
     judge_listening,
-    may_connect,
 )
 from confobjects.web.serving.opening import ServedPlace
-from confobjects.web.serving.server import WebServer, make_config, open_socket
+from confobjects.web.serving.process import ProcessOptions, WebProcess
+from confobjects.web.serving.server import open_socket
 from confobjects.web.site import Web
 
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import Sequence
-
-    from starlette.requests import Request
-    from uvicorn import Config
 
     from confobjects.cli.invocation import Invocation
-    from confobjects.web.people import Person
-    from confobjects.web.serving.events import Round
 
 LOG: Final = logging.getLogger("confobjects.web")
 
 
 class ServeOptions(Record):
-    """How it is served: where, whether the log is JSON, the seconds for the configuration to be there at the start, and the files of
-    the certificate and its key. ``directory`` is how people sign in with the directory of the configuration.
+    """How it is served: where, whether the log is JSON, the seconds for the configuration to be there at the start, the files of
+    the certificate and its key, whether the mail service runs in the process, and with a ledger that is not sealed.
     """
 
     listening: Listening
@@ -64,12 +48,8 @@ class ServeOptions(Record):
     timeout: float | None = None
     certificate: str = ""
     key: str = ""
-    directory: DirectoryRule | None = None
-
-
-async def identify_nobody(_: Request) -> Person | None:
-    """Recognise nobody."""
-    return None
+    has_mail_service: bool = False
+    is_unsealed: bool = False
 
 
 class ServeSession:
@@ -110,39 +90,27 @@ class ServeSession:
     def _log(self) -> ExitStack:
         opened = ExitStack()
         debug = bool(self._invocation.options["debug"])
-        opened.enter_context(log_as_json(is_sealed=True) if self._options.logs_json else log_as_lines(debug=debug))
+        if self._options.logs_json:
+            opened.enter_context(log_as_json(is_sealed=True))
+        else:
+            from confobjects.service.logs import hide_addresses
+
+            opened.enter_context(log_as_lines(debug=debug, change=hide_addresses))
         for name in ("uvicorn.error", "uvicorn.access"):
             logging.getLogger(name).disabled = True  # what they tell is in the access log
         return opened
 
     def _serve(self, web: Web, bound: socket.socket) -> None:
-        listening = self._options.listening
-        address = bound.getsockname()[0]
-        rules = Rules(make_hosts(address, listening.hosts), listening.proxies)
-        write = self._write_json if self._options.logs_json else self._write_text
-        guard = Guard(make_app(web, streaming.ENDPOINTS, states.ENDPOINTS), rules, write)
-        door = Door(
-            Limits(),
-            lambda peer: may_connect(listening, peer, address),
-            lambda peer: is_loopback(peer) or is_among(peer, listening.proxies),
-        )
-        config = make_config(guard, write, self._context)
-        asyncio.run(self._run(config, web, guard_socket(bound, door)))
-
-    async def _run(self, config: Config, web: Web, bound: socket.socket) -> None:
-        """Serve, and follow the configuration meanwhile."""
-        tell = make_tell(asyncio.get_running_loop(), web.live)
-        follower = Follower(lambda: self._place.make_live(tells=True), tell, web.served.renew, self._place.file)
         address, port = bound.getsockname()[:2]
-
-        def begin() -> None:
-            follower.start()
-            self._tell_address(address, port)
-
-        try:
-            await WebServer(config, begin, web.live.close).serve([bound])
-        finally:
-            follower.stop()
+        options = self._options
+        process = WebProcess(
+            self._place,
+            web,
+            ProcessOptions(options.listening, self._context, options.has_mail_service, options.is_unsealed),
+            lambda: self._tell_address(address, port),
+            self._write_json if options.logs_json else self._write_text,
+        )
+        asyncio.run(process.run(bound))
 
     def _write_text(self, one: Answered) -> None:
         sys.stderr.write(f"{format_text(one)}\n")
@@ -164,17 +132,6 @@ class ServeSession:
         sys.stdout.flush()
 
 
-def make_tell(loop: asyncio.AbstractEventLoop, hub: Hub) -> Tell:
-    """Return what tells the streams in an event loop of a round, from another thread."""
-
-    def tell(round_: Round, starts_again: bool) -> None:
-        act = partial(hub.restart, "definitions") if starts_again else hub.publish
-        with suppress(RuntimeError):  # nobody hears any more
-            loop.call_soon_threadsafe(act, round_)
-
-    return tell
-
-
 def _open_context(options: ServeOptions) -> ssl.SSLContext | None:
     """Return the context of TLS, None without a certificate. Raises UsageError."""
     if not options.certificate:
@@ -188,10 +145,3 @@ def _open_context(options: ServeOptions) -> ssl.SSLContext | None:
         summary = f"the certificate and its key cannot be used: {reason}"
         raise UsageError(Diagnostic("usage", summary, origin=options.certificate)) from None
     return made.context
-
-
-def log_problems(problems: Sequence[Diagnostic]) -> None:
-    """Log what is wrong."""
-    for one in problems:
-        place = one.describe_place()
-        LOG.warning("%s", f"{place}: {one.summary}" if place else one.summary)
