@@ -295,7 +295,7 @@ def _key_files_of(environment: Mapping[str, str]) -> Iterator[str]:
         for named in filter(None, map(variables.get, (KEY_FILE_VARIABLE, PEOPLE_FILE_VARIABLE))):
             directory, name = os.path.split(os.path.abspath(named))
             yield named
-            yield os.path.join(directory, f".{name}.new")  # left by a killed writer
+            yield from (os.path.join(directory, f".{name}.new"), f"{named}.first")  # left by a killed process
         if credentials := variables.get(CREDENTIALS_VARIABLE):
             yield os.path.join(credentials, KEY_CREDENTIAL)
 

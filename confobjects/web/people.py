@@ -33,8 +33,8 @@ def name_roles(permission: Permission) -> list[Role]:
     return [role for role, permitted in PERMISSIONS.items() if permission in permitted]
 
 
-Way = Literal["account", "token", "directory", "openid", "link"]
-"""How somebody proved who they are: a local account, an API token, a bind to the directory, OpenID Connect, the first link."""
+Way = Literal["account", "token", "directory", "openid"]
+"""How somebody proved who they are: a local account, an API token, a bind to the directory, OpenID Connect."""
 
 
 class Person(Record):

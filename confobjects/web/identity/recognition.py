@@ -32,6 +32,7 @@ from confobjects.web.problems import NotPermittedError, NotSignedInError
 
 if TYPE_CHECKING:
     from confobjects.web.identity.credentials import Credentials, Token
+    from confobjects.web.identity.first import FirstLink
     from confobjects.web.identity.people_file import PeopleFile
 
 LOG: Final = logging.getLogger("confobjects.web.identity")
@@ -70,6 +71,8 @@ class Identity:
         now: Callable[[], str] = current_time,
     ) -> None:
         self.people = people
+        self.first: FirstLink | None = None
+        """The link that makes the first administrator, if one was made."""
         self.sessions = Sessions(clock)
         self.attempts = Attempts(clock)
         self._bind = bind

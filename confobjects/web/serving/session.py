@@ -12,6 +12,8 @@ from confobjects.cli.watching.logs import log_as_json, log_as_lines
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 from confobjects.records import Record
+from confobjects.web.identity.directory import DirectoryRule, make_bind
+from confobjects.web.identity.first import FirstLink
 from confobjects.web.identity.people_file import PeopleFile, find_people_file
 from confobjects.web.identity.recognition import Identity
 from confobjects.web.served import Served
@@ -22,6 +24,7 @@ from confobjects.web.serving.hub import Hub
 from confobjects.web.serving.listening import (
     Listening,
     format_url,
+    is_loopback,
     judge_listening,
 )
 from confobjects.web.serving.opening import ServedPlace
@@ -107,10 +110,36 @@ class ServeSession:
             self._place,
             web,
             ProcessOptions(options.listening, self._context, options.has_mail_service, options.is_unsealed),
-            lambda: self._tell_address(address, port),
+            lambda: self._begin(web.identity, address, port),
             self._write_json if options.logs_json else self._write_text,
         )
-        asyncio.run(process.run(bound))
+        try:
+            asyncio.run(process.run(bound))
+        finally:
+            if web.identity.first is not None:
+                web.identity.first.end()
+
+    def _begin(self, identity: Identity, address: str, port: int) -> None:
+        self._tell_address(address, port)
+        if identity.people.read().accounts or self._options.directory is not None:
+            return
+        if self._options.listening.proxies or not is_loopback(address):
+            self._invocation.note("Nobody can sign in yet: account add NAME --role administrator makes an account.")
+            return
+        self._offer_first_link(identity, format_url(self._options.listening, address, port))
+
+    def _offer_first_link(self, identity: Identity, url: str) -> None:
+        """Show the link that makes the first administrator, or write it into a file if nobody sees it."""
+        identity.first = FirstLink(identity.people, is_loopback)
+        link = f"{url}{identity.first.make()}"
+        if sys.stderr.isatty():
+            self._invocation.note(
+                f"Nobody can sign in yet. This link makes the first administrator, within ten minutes:\n{link}"
+            )
+            return
+        identity.first.write(link)
+        told = f"Nobody can sign in yet. The link that makes the first administrator is in {identity.first.file}"
+        self._invocation.note(f"{told}, for ten minutes")
 
     def _write_text(self, one: Answered) -> None:
         sys.stderr.write(f"{format_text(one)}\n")

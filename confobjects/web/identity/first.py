@@ -1,0 +1,179 @@
+"""The first link: it makes the first administrator, where nobody could sign in otherwise.
+
+Laws of this module:
+
+1. It counts once, for ten minutes, from this machine only, and only while there is no account.
+2. It is shown at a terminal, or stands in a file that only this user reads. It is never logged: the access log leaves out what follows
+   ``/first/``, and the process keeps a digest.
+"""
+
+from __future__ import annotations
+
+import html
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from hmac import compare_digest
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from anyio import to_thread
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from confobjects.errors import InvalidValueError
+from confobjects.startup import current_time
+from confobjects.storage.own_files import make_directory
+from confobjects.storage.replacing import Replacement, remove_leftover
+from confobjects.web.endpoints import Call, Endpoint
+from confobjects.web.forms import read_form
+from confobjects.web.identity.credentials import Account, Credentials, is_name
+from confobjects.web.identity.passwords import SHORTEST, hash_password
+from confobjects.web.people import Person
+from confobjects.web.problems import NotPermittedError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from confobjects.web.identity.people_file import PeopleFile
+    from confobjects.web.identity.recognition import SignedIn
+
+SECONDS: Final = 600.0
+PATH: Final = "/first/"
+
+
+class FirstLink:
+    """The first link of a process. ``is_local`` tells whether only this machine reaches an address.
+
+    ``clock`` returns seconds that never go back.
+    """
+
+    def __init__(
+        self, people: PeopleFile, is_local: Callable[[str], bool], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.file = f"{people.path}.first"
+        self._people = people
+        self._is_local = is_local
+        self._clock = clock
+        self._digest = ""
+        self._until = 0.0
+
+    def make(self) -> str:
+        """Return the path of a new link; one that was made before no longer counts."""
+        secret = secrets.token_urlsafe(32)
+        self._digest, self._until = _digest(secret), self._clock() + SECONDS
+        return f"{PATH}{secret}"
+
+    def write(self, url: str) -> None:
+        """Write the address of the link into the file. Raises :class:`~confobjects.errors.StorageError`."""
+        path = Path(self.file)
+        make_directory(str(path.parent))
+        remove_leftover(self.file)
+        with Replacement(self.file, f"{url}\n".encode()) as new:
+            new.take_place()
+
+    def end(self) -> None:
+        """Let it no longer count, and remove the file."""
+        self._digest = ""
+        with suppress(OSError):
+            Path(self.file).unlink()
+
+    def require(self, request: Request) -> None:
+        """Raise :class:`~confobjects.web.problems.NotPermittedError` if a request does not have the link as it counts now."""
+        address = request.client.host if request.client is not None else ""
+        given = _digest(str(request.path_params["secret"]))
+        is_right = bool(self._digest) and compare_digest(given, self._digest) and self._clock() < self._until
+        if not (is_right and self._is_local(address)) or self._people.read().accounts:
+            raise NotPermittedError("the link does not count, or no longer: start the server again for another one")
+
+    def add(self, name: str, password: str) -> Account:
+        """Make the first administrator, and return the account.
+
+        Raises :class:`~confobjects.errors.InvalidValueError` for an impossible name and a password that is too weak, and
+        :class:`~confobjects.web.problems.NotPermittedError` if there is an account by now.
+        """
+        if not is_name(name):
+            raise InvalidValueError(
+                "a name has letters, digits and . _ @ + -, at most 64, the first one a letter or a digit"
+            )
+        account = Account(name, "administrator", hash_password(name, password), current_time())
+
+        def change(now: Credentials) -> Credentials:
+            if now.accounts:
+                raise NotPermittedError("there is an account already")
+            return now.with_account(account)
+
+        self._people.change(change)
+        self.end()
+        return account
+
+
+def _digest(secret: str) -> str:
+    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+# -- the page --------------------------------------------------------------------------------------------------------
+
+_PAGE: Final = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>The first administrator</title></head>
+<body>
+<main>
+<h1>The first administrator</h1>
+{problem}<p>Nobody can sign in yet. Choose the name and the password of the first administrator.</p>
+<form method="post">
+<p><label for="name">Name</label> <input id="name" name="name" value="{name}" required autofocus autocomplete="username"></p>
+<p><label for="password">Password, at least {shortest} characters</label>
+<input id="password" name="password" type="password" required minlength="{shortest}" autocomplete="new-password"></p>
+<p><button>Make the account, and sign in</button></p>
+</form>
+</main>
+</body>
+</html>
+"""
+
+
+def _show(name: str = "", problem: str = "", status: int = 200) -> Response:
+    told = f'<p role="alert">{html.escape(problem)}</p>\n' if problem else ""
+    page = _PAGE.format(name=html.escape(name), problem=told, shortest=SHORTEST)
+    return HTMLResponse(page, status, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+
+
+def _find(call: Call) -> FirstLink:
+    link = call.web.identity.first
+    if link is None:
+        raise NotPermittedError("there is no such link")
+    link.require(call.request)
+    return link
+
+
+async def _look_at(call: Call) -> Response:
+    _find(call)
+    return _show()
+
+
+async def _take(call: Call) -> Response:
+    from confobjects.web.identity.recognition import require_own_page, set_cookie
+
+    require_own_page(call.request)
+    link = _find(call)
+    form = await read_form(call.request)
+    name, password = (next(iter(form.get(field, ())), "") for field in ("name", "password"))
+    try:
+        account = await to_thread.run_sync(link.add, name.strip(), password)
+    except InvalidValueError as error:
+        return _show(name, error.diagnostics[0].summary, 422)
+    person = Person(account.name, account.role, "account")
+    signed_in: SignedIn = call.web.identity.begin_session(call.request, person, account.changed)
+    response = RedirectResponse("/", 303, {"Cache-Control": "no-store"})
+    set_cookie(call.request, response, signed_in)
+    return response
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        "GET", f"{PATH}{{secret}}", "nobody", _look_at, "Ask for the name and password of the first administrator."
+    ),
+    Endpoint("POST", f"{PATH}{{secret}}", "nobody", _take, "Make the first administrator, and sign in."),
+)
