@@ -15,7 +15,8 @@ from confobjects.errors import AccessError, CannotConnectError, UsageError
 from confobjects.storage.ldap import open_url
 from confobjects.storage.ldap.people import DirectoryPeople, escape_value
 from confobjects.storage.ldap.session import LdapSession
-from confobjects.web.identity.directory import DirectoryRule, make_bind, parse_rule, sign_in
+from confobjects.web.commands.directory import parse_rule
+from confobjects.web.identity.directory import DirectoryRule, make_bind, sign_in
 from confobjects.web.identity.endpoints import ENDPOINTS
 from confobjects.web.identity.people_file import PeopleFile
 from confobjects.web.identity.recognition import Identity

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 import confobjects
 from confobjects.web.app import make_app
-from confobjects.web.identity import first
+from confobjects.web.identity import first_page
 from confobjects.web.identity.credentials import Account
 from confobjects.web.identity.endpoints import ENDPOINTS
 from confobjects.web.identity.first import SECONDS, FirstLink
@@ -40,7 +40,7 @@ class Place:
         self.web = Web(Served(lambda: confobjects.open("memory:")), self.identity)
 
     def client(self, address: str = "127.0.0.1") -> TestClient:
-        app = make_app(self.web, ENDPOINTS, first.ENDPOINTS)
+        app = make_app(self.web, ENDPOINTS, first_page.ENDPOINTS)
         return TestClient(app, base_url="http://127.0.0.1:8080", client=(address, 1), follow_redirects=False)
 
 

@@ -35,30 +35,6 @@ def people_options() -> list[click.Parameter]:
     ]
 
 
-def directory_options() -> list[click.Parameter]:
-    """Return the options of sign-in with the directory of the configuration."""
-    return [
-        click.Option(
-            ["--people-base"],
-            metavar="DN",
-            help="Let people sign in with the directory of the configuration: the entry that theirs are below.",
-        ),
-        click.Option(
-            ["--people-attribute"],
-            metavar="NAME",
-            default="uid",
-            show_default=True,
-            help="The attribute that has the name they sign in with.",
-        ),
-        click.Option(
-            ["--people-group", "people_groups"],
-            metavar="ROLE=DN",
-            multiple=True,
-            help="The group of a role; can be repeated. Who is in no group cannot sign in.",
-        ),
-    ]
-
-
 def open_people(invocation: Invocation, given: str | None) -> PeopleFile:
     """Return the file of accounts and tokens. See :func:`find_people_file`."""
     url = invocation.place.url

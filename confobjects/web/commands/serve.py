@@ -13,7 +13,7 @@ from confobjects.cli.invocation import Invocation
 from confobjects.cli.mail_service import unsealed_option
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
-from confobjects.web.commands.people import directory_options
+from confobjects.web.commands.directory import directory_options, parse_rule
 
 if TYPE_CHECKING:
     from confobjects.cli.words.splitting import Words
@@ -104,6 +104,11 @@ def _run(  # noqa: PLR0913 - its options
         summary = "--unsealed-ledger belongs to --mail-service, which is not given"
         raise UsageError(Diagnostic("usage", summary, argument="--unsealed-ledger"))
     options = ServeOptions(listening, log_format == "json", timeout, certificate, key, mail_service, unsealed_ledger)
+    if people_base is not None:
+        rule = parse_rule(invocation.place.url, people_base, people_attribute, people_groups)
+        options = options.replace(directory=rule)
+    elif people_groups:
+        raise UsageError(Diagnostic("usage", "--people-group needs --people-base", argument="--people-group"))
     collecting = gc.isenabled()
     gc.enable()  # it is off while a command runs, but this one may run for months
     try:

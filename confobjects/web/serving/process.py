@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from confobjects.records import Record
 from confobjects.web.app import make_app
 from confobjects.web.identity import endpoints as sign_in
-from confobjects.web.identity import first
+from confobjects.web.identity import first_page
 from confobjects.web.serving import states, streaming
 from confobjects.web.serving.accepting import Door, Limits, guard_socket
 from confobjects.web.serving.following import PATIENCE, Follower, Tell
@@ -106,7 +106,9 @@ class WebProcess:
 
     def _make_guard(self, address: str) -> Guard:
         listening = self._options.listening
-        app = make_app(self._web, (*sign_in.ENDPOINTS, *streaming.ENDPOINTS), (*states.ENDPOINTS, *first.ENDPOINTS))
+        app = make_app(
+            self._web, (*sign_in.ENDPOINTS, *streaming.ENDPOINTS), (*states.ENDPOINTS, *first_page.ENDPOINTS)
+        )
         return Guard(app, Rules(make_hosts(address, listening.hosts), listening.proxies), self._write)
 
     def _make_follower(self) -> Follower:

@@ -124,7 +124,7 @@ class ServeSession:
         if identity.people.read().accounts or self._options.directory is not None:
             return
         if self._options.listening.proxies or not is_loopback(address):
-            self._invocation.note("Nobody can sign in yet: account add NAME --role administrator makes an account.")
+            self._invocation.note("Nobody can sign in yet: make an account with the role administrator.")
             return
         self._offer_first_link(identity, format_url(self._options.listening, address, port))
 
