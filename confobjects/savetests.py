@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from confobjects.objects.protocols import Evaluator, World
     from confobjects.paths import ManagedObjectPath
     from confobjects.transport.check import TestResult
+    from confobjects.transport.network import Network
     from confobjects.transport.watching import Progress
 
 Choice = Literal["policy", "always", "never"]
@@ -49,6 +50,7 @@ class SaveTesting(Record):
     depth: str
     tokens: TokenSources
     show: Show
+    network: Network | None
     known: dict[str, TestResult]
     """The results of this save by the path of the mail server: each is connected to once."""
 
@@ -74,7 +76,13 @@ def _check_delivery(obj: EffectiveObject, testing: SaveTesting) -> TestResult:
         return known.replace(sender="" if sender is None else sender.path, notes=notes)
     with testing.show(obj.path, testing.depth) as progress:
         result = check_server(
-            server, depth=testing.depth, sender=sender, unsaved=True, tokens=testing.tokens, progress=progress
+            server,
+            depth=testing.depth,
+            sender=sender,
+            unsaved=True,
+            tokens=testing.tokens,
+            network=testing.network,
+            progress=progress,
         )
     return testing.known.setdefault(server.path, result)
 
@@ -84,15 +92,17 @@ CHECKS: Final[Mapping[str, Callable[[EffectiveObject, SaveTesting], TestResult]]
 
 
 class SaveTests:
-    """Decides about the tests of the saves of one caller, and makes them."""
+    """Decides about the tests of the saves of one caller, and makes them. ``network`` is what they may connect to, by default anything."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it decides and tests with
         self,
         choice: Choice,
         open_evaluator: Callable[[], Evaluator],
         instance_directory: str,
         tokens: TokenSources,
         show: Show | None = None,
+        *,
+        network: Network | None = None,
     ) -> None:
         self.choice = choice
         self.made: list[SavedTest] = []
@@ -100,6 +110,7 @@ class SaveTests:
         self._open_evaluator = open_evaluator
         self._instance_directory = instance_directory
         self._tokens = tokens
+        self._network = network
         self._show = show or (lambda path, depth: nullcontext())  # noqa: ARG005 - named as those who show something
 
     def decide(self, site: Site, world: World, saved: Sequence[ManagedObject]) -> TestDecision:
@@ -126,7 +137,7 @@ class SaveTests:
         """
         effective = list(self._evaluate(site, world, tested))
         policy = self._read_policy(site, world)
-        testing = SaveTesting(policy.depth, self._tokens, self._show, {})
+        testing = SaveTesting(policy.depth, self._tokens, self._show, self._network, {})
         made = []
         for obj, found in effective:
             if found.is_enabled is not False:

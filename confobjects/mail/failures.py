@@ -60,6 +60,11 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "name-unusable": Failure("the host name {host} cannot be looked up: {message}", "Correct the host.", "smtp-server"),
     # connect
+    "target-refused": Failure(
+        "{address} is not connected to: {message}",
+        "Use a port of mail submission, or ask whoever runs this service to name the target.",
+        "smtp-server",
+    ),
     "connection-refused": Failure(
         "nothing accepts connections at {address}",
         "Check the port, that the mail server runs, and that no firewall rejects the connection.",

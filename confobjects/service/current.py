@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from confobjects.mail.senders import read_sender
@@ -15,6 +16,7 @@ from confobjects.service.senders import MailerSender
 from confobjects.service.tokens import find_tokens
 from confobjects.transport.fleet import FollowedServers
 from confobjects.transport.mailer import Mailer
+from confobjects.transport.network import Networks
 
 if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
@@ -33,11 +35,12 @@ class CurrentSetting:
 
     ``read`` returns the configuration in effect: the same object until something has changed. Each enabled mail sender
     sends through its mail server, by what is in effect when a mail begins. Senders that go through one mail server share
-    its connections. A sender that is not there, or disabled, is not in the setting.
+    its connections. ``networks`` are what mail and requests for tokens may connect to. A sender that is not there, or disabled, is not in the setting.
     """
 
-    def __init__(self, read: Callable[[], EffectiveConfiguration]) -> None:
+    def __init__(self, read: Callable[[], EffectiveConfiguration], networks: Networks | None = None) -> None:
         self._read = read
+        self._networks = networks or Networks()
         self._lock = threading.Lock()
         self._mailers: dict[str, Mailer] = {}
         self._open = ExitStack()
@@ -70,7 +73,9 @@ class CurrentSetting:
     def _find_mailer(self, server: str) -> Mailer:
         found = self._mailers.get(server)
         if found is None:
-            found = Mailer(FollowedServers(self._read, (server,)), tokens=find_tokens)
+            networks = self._networks
+            tokens = partial(find_tokens, network=networks.tokens)
+            found = Mailer(FollowedServers(self._read, (server,)), tokens=tokens, network=networks.mail)
             self._mailers[server] = self._open.enter_context(found)
         return found
 

@@ -28,6 +28,7 @@ from confobjects.service.submitting import choose_settings, make_mail, make_text
 if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
     from confobjects.service.several import Notified
+    from confobjects.transport.network import Networks
 
 
 LOG: Final = logging.getLogger("confobjects.service")
@@ -58,7 +59,7 @@ class MailService:
     """The mail service of a configuration. Use it in a ``with`` statement. Thread-safe.
 
     ``read`` returns the configuration in effect; ``opened`` is entered before it is first called, and left at the end.
-    ``beside`` is started by :meth:`start`, after the runners.
+    ``beside`` is started by :meth:`start`, after the runners. ``networks`` are what it may connect to, by default anything.
     """
 
     def __init__(  # noqa: PLR0913 - what it works with, by keyword
@@ -70,12 +71,13 @@ class MailService:
         unsealed: bool = False,
         runners: int = RUNNERS,
         beside: Sequence[Attendant] = (),
+        networks: Networks | None = None,
     ) -> None:
         if runners < 1:
             raise UsageError("a mail service has at least one runner")
         self._read = read
         self._opened = opened
-        self._current = CurrentSetting(read)
+        self._current = CurrentSetting(read, networks)
         self._ledgers = _CurrentLedger(read, os.environ if environment is None else environment, unsealed=unsealed)
         self._number = runners
         self._beside = beside

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
     from confobjects.startup import Followed
     from confobjects.transport.mailer import Mailer
+    from confobjects.transport.network import Network
 
 
 def mailer(configuration: EffectiveConfiguration | Followed | str | None = None, *names: str, **options: Any) -> Mailer:
@@ -47,14 +48,17 @@ def mailer(configuration: EffectiveConfiguration | Followed | str | None = None,
     return Mailer(FollowedServers(lambda: found.configuration, names), **options)
 
 
-def find_tokens(provider: EffectiveObjectLike) -> ProviderTokens:
+def find_tokens(provider: EffectiveObjectLike, network: Network | None = None) -> ProviderTokens:
     """Return the source of access tokens of an OAuth 2.0 provider, as the mail service of its configuration keeps them.
 
+    ``network`` is what requests for tokens may connect to, by default anything.
     Raises Trouble of stage token if the provider, or the place of its tokens, cannot be used.
     """
+    from confobjects.oauth.http import make_post
     from confobjects.oauth.opening import source_for
 
-    return source_for(provider, os.environ, store=open_token_store(provider, os.environ))
+    store = open_token_store(provider, os.environ)
+    return source_for(provider, os.environ, store=store, post=make_post(network))
 
 
 def open_token_store(provider: Any, environment: Mapping[str, str]) -> TokenStore:

@@ -13,22 +13,26 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.mail.diagnosis import Trouble
 from confobjects.records import Record
 from confobjects.syntaxes.hosts import ascii_host, bracket_host, is_ipv4, is_ipv6
 from confobjects.transport.deadline import Deadline, DeadlineExceeded
 
+if TYPE_CHECKING:
+    from confobjects.transport.targets import TargetRule
+
 HEAD_START: Final = 0.25
 """Seconds before the next address is tried in parallel (RFC 8305, section 5)."""
 
 
 class SocketAddress(Record):
-    """One address of a host, as :func:`socket.getaddrinfo` gives it."""
+    """One address of a host, as :func:`socket.getaddrinfo` gives it. ``is_named``: the name was named as a target."""
 
     family: int
     sockaddr: tuple[Any, ...]
+    is_named: bool = False
 
     def __str__(self) -> str:
         return f"{bracket_host(str(self.sockaddr[0]))}:{self.sockaddr[1]}"
@@ -60,11 +64,83 @@ def begin_connection(address: SocketAddress, source: tuple[str, int] | None) -> 
     return sock
 
 
+def allow_tunnel(host: str, port: int) -> None:
+    """Let a proxy connect to any host in our place."""
+    del host, port
+
+
 class Network(Record):
-    """The functions that resolve names and begin connections. Tests replace them."""
+    """The functions that resolve names and begin connections. Tests replace them; :func:`judge_network` guards them.
+
+    ``tunnel`` is asked before a proxy is to connect to a host. It raises OSError, as the others do. What a server says that does not
+    speak our protocol is shown unless ``is_judged``: it may be what somebody wants to read through us.
+    """
 
     lookup: Callable[[str, int], list[SocketAddress]] = look_up_host
     begin: Callable[[SocketAddress, tuple[str, int] | None], socket.socket] = begin_connection
+    tunnel: Callable[[str, int], None] = allow_tunnel
+    is_judged: bool = False
+
+
+class TargetRefusedError(PermissionError):
+    """A connection that a rule does not allow. ``strerror`` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(errno.EACCES, reason)
+
+
+def judge_network(rule: TargetRule, network: Network | None = None) -> Network:
+    """Return a network that begins only the connections that a rule allows, judged by the address that is connected to.
+
+    Which address a proxy connects to is not known here. So it connects only to targets that were named, and only a proxy
+    that was named itself is asked.
+    """
+    inner = network or Network()
+
+    def look_up(host: str, port: int) -> list[SocketAddress]:
+        found = inner.lookup(host, port)
+        return [one.replace(is_named=True) for one in found] if rule.names(host, port) else found
+
+    def begin(address: SocketAddress, source: tuple[str, int] | None) -> socket.socket:
+        host, port = address.sockaddr[:2]
+        if reason := rule.judge(str(host), int(port), is_named=address.is_named):
+            raise TargetRefusedError(reason)
+        return inner.begin(address, source)
+
+    def tunnel(host: str, port: int) -> None:
+        if not rule.names(host, port) or (is_ip(host) and rule.judge(host, port)):
+            raise TargetRefusedError("a proxy connects only to what was named as a target")
+
+    return Network(look_up, begin, tunnel, is_judged=True)
+
+
+def check_tunnel(network: Network, host: str, port: int) -> None:
+    """Raise Trouble of stage connect unless a proxy may connect to a host."""
+    try:
+        network.tunnel(host, port)
+    except OSError as error:
+        address = f"{bracket_host(host)}:{port}"
+        raise Trouble("connect", "target-refused", address=address, message=error.strerror or str(error)) from None
+
+
+def is_ip(host: str) -> bool:
+    """Tell whether a host is an address."""
+    return is_ipv4(host) or is_ipv6(host)
+
+
+class Networks(Record):
+    """The networks for the two purposes that there are: mail, and access tokens."""
+
+    mail: Network = Network()
+    tokens: Network = Network()
+
+
+def judge_networks(allowed: frozenset[tuple[str, int]] = frozenset()) -> Networks:
+    """Return networks that reach only the ports of their purpose, and the targets that were named."""
+    from confobjects.transport.targets import MAIL_PORTS, TOKEN_PORTS, TargetRule
+
+    mail, tokens = (judge_network(TargetRule(ports, allowed)) for ports in (MAIL_PORTS, TOKEN_PORTS))
+    return Networks(mail, tokens)
 
 
 def _error_text(status: int) -> str:
@@ -253,9 +329,10 @@ def _connect_trouble(failures: Sequence[tuple[SocketAddress, OSError]], limit: f
     told = [one for one in failures if _KINDS.get(one[1].errno or 0) != "unreachable"]
     address, error = (told or list(failures))[0]
     detail = [f"{one}: {failure.strerror or failure}" for one, failure in failures] if len(failures) > 1 else []
+    is_refused = isinstance(error, TargetRefusedError)
     return Trouble(
         "connect",
-        _KINDS.get(error.errno or 0, "connect-failed"),
+        "target-refused" if is_refused else _KINDS.get(error.errno or 0, "connect-failed"),
         address=str(address),
         message=error.strerror or str(error),
         limit=f"{limit:g}",

@@ -223,7 +223,7 @@ def _try_address(plan: DeliveryPlan, network: Network, address: SocketAddress) -
 
     looking = _plan_look(plan).replace(tls=plan.tls)
     try:
-        connection = _reach_server(looking, Network(look_up, network.begin))
+        connection = _reach_server(looking, network.replace(lookup=look_up))
         with contextlib.closing(connection):
             connection.greet()
     except MailError as error:

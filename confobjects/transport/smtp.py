@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from confobjects.mail.choices import is_named
 from confobjects.mail.diagnosis import DeliveryError, Diagnosis, Trouble, diagnose
@@ -38,7 +38,7 @@ from confobjects.tls.forking import OPENSSL
 from confobjects.transport.channel import SmtpChannel
 from confobjects.transport.deadline import Deadline
 from confobjects.transport.deadline import StepLimit as Limit
-from confobjects.transport.network import Network, SocketAddress, connect, resolve
+from confobjects.transport.network import Network, SocketAddress, check_tunnel, connect, resolve
 from confobjects.transport.proxy import blame_proxy, open_tunnel
 from confobjects.transport.trust import Trust, trust_for
 
@@ -149,6 +149,8 @@ class Connection:
         plan = self.plan
         source = (plan.local_address, plan.local_port) if plan.local_address or plan.local_port else None
         with self._close_on_trouble(), self._time_stage("connect"), blame_proxy(plan.proxy):
+            if plan.proxy is not None:
+                check_tunnel(self.network, plan.host, plan.port)
             sock, address = connect(self.network, self._found, self._deadline, plan.timeouts.connect, source)
             self.address = str(address)
             self._channel = SmtpChannel(sock, plan.timeouts, self._deadline)
@@ -477,6 +479,9 @@ class Connection:
         """Return the error for a trouble, with its diagnosis and report."""
         plan = self.plan
         said = self.client.transcript if transcript is None else transcript
+        if self.network.is_judged and trouble.kind in _FOREIGN:
+            said, trouble = said.make_empty(), _hide_words(trouble)
+            self.client.transcript = said
         said.note_event(f"failed in stage {trouble.stage}: {trouble.kind}")
         diagnosis = self.diagnose_trouble(trouble, **facts)
         results = trouble.facts.get("results", ())
@@ -544,6 +549,15 @@ class Connection:
             return self._route
         plan = self.plan
         return Route(plan.server, plan.host, plan.port, self.address, self.security, self.mechanism)
+
+
+_FOREIGN: Final = frozenset({"not-smtp", "reply-too-long"})
+"""Kinds of trouble with what is perhaps no mail server."""
+
+
+def _hide_words(trouble: Trouble) -> Trouble:
+    """Return the trouble without the words of what is no mail server."""
+    return Trouble(trouble.stage, trouble.kind, line="…", message="the server sent a line that is not an SMTP reply")
 
 
 def recipient_results(results: Iterable[tuple[str, Reply]], transcript: Transcript) -> tuple[RecipientResult, ...]:

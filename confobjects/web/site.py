@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from confobjects.records import Record, field
 from confobjects.web.serving.hub import Hub
+from confobjects.web.targets import Targets
 
 if TYPE_CHECKING:
     from confobjects.web.identity.recognition import Identity
@@ -25,9 +26,12 @@ async def measure_nothing() -> str:
 
 
 class Web(Record):
-    """The configuration that is served, how people are recognised, who hears of changes, and what the process counts."""
+    """The configuration that is served, how people are recognised, who hears of changes, what the process counts, and what
+    may be connected to.
+    """
 
     served: Served
     identify: Identify
     live: Hub = field(default_factory=Hub)
     measure: Measure = measure_nothing
+    targets: Targets = Targets()

@@ -28,7 +28,7 @@ from confobjects.oauth.protocol.answers import LARGEST
 from confobjects.oauth.protocol.settings import Endpoint, parse_endpoint, read_settings
 from confobjects.oauth.sources import ProviderTokens
 from confobjects.oauth.storing import FileTokenStore
-from confobjects.transport.network import Network, SocketAddress
+from confobjects.transport.network import Network, SocketAddress, judge_networks
 from tests.oauth.conftest import CLIENT, SECRET, Settings
 from tests.servers import Given
 from tests.servers.certificates import Authority
@@ -96,6 +96,7 @@ RAW: Final = b"220 mail.example ESMTP\r\n"
 
 CASES: Final = [
     Case("1", "a host that nobody knows", "token-host-unknown", "token-endpoint", network=Network(lookup=unknown)),
+    Case("1b", "this machine, which is not to be asked", "token-unreachable", "token-endpoint", network=judge_networks().tokens),
     Case("2", "nothing listens", "token-unreachable", "token-endpoint", port=nobody_listens),
     Case("3", "a certificate of a stranger", "token-certificate", "trust-manager-provider", certificate="stranger"),
     Case("3b", "a certificate for another name", "token-certificate", "trust-manager-provider",

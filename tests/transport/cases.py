@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from confobjects.transport.network import Network, SocketAddress, begin_connection
+from confobjects.transport.network import Network, SocketAddress, begin_connection, judge_network
+from confobjects.transport.targets import TargetRule
 from tests.servers.fake_smtp import NO_PIPELINING, Script, Session, close, drip, hang, inject_then_starttls, starttls
 
 LOGIN: Final = {"auth_username": "ann@example.com", "auth_password": "canary-Zq81"}
@@ -208,6 +209,8 @@ CASES: Final = (
          port=unused, values={"host": "127.0.0.1"}),
     Case("3b", "no address can be reached, each for its own reason", "connection-refused", "connect", "smtp-server",
          network=one_address_of_two(), values={"host": "mail.example"}),
+    Case("3c", "the target is not to be connected to", "target-refused", "connect", "smtp-server",
+         network=judge_network(TargetRule()), values={"host": "127.0.0.1"}),
     Case("4", "packets are swallowed", "connect-timeout", "connect", "smtp-server",
          port=swallowing, values={"host": "127.0.0.1"}, settings=("mail.smtp.connectiontimeout=200",)),
     Case("5", "there is no route to the network", "unreachable", "connect", "smtp-server",

@@ -193,7 +193,8 @@ def test_the_mail_service_runs_in_the_process_also_with_other_definitions(tmp_pa
             found = run("send-mail", "--url", url, UNSEALED, "--to", "ann@x.test", "--subject", "x", "--body", "y")
             assert found.status == 0, found
 
-        with ServeProcess(url, "--mail-service", UNSEALED) as process:
+        target = ("--allow-target", f"127.0.0.1:{server.port}")
+        with ServeProcess(url, "--mail-service", UNSEALED, *target) as process:
             process.wait_for_start()
             send()
             wait_until(lambda: len(server.messages) == 1)
@@ -203,6 +204,19 @@ def test_the_mail_service_runs_in_the_process_also_with_other_definitions(tmp_pa
             answer = process.ask("/metrics", headers=bearer("reader"))
             assert "confobjects_mail_accepted_total 2" in answer.body.decode().splitlines()
             assert process.end() == 0
+
+
+def test_a_mail_to_this_machine_waits_unless_that_target_was_named(tmp_path: Path) -> None:
+    with FakeSmtp() as server:
+        url = make_place(tmp_path, server.port, sender="news")
+        with ServeProcess(url, "--mail-service", UNSEALED) as process:
+            process.wait_for_start()
+            words = ("send-mail", "--url", url, UNSEALED, "--to", "ann@x.test", "--subject", "x", "--body", "y", "-s")
+            sent = run(*words).out.strip()
+            shown = ("mail-queue", "show", sent, "--url", url)
+            wait_until(lambda: "target-refused" in run(*shown).out)
+            assert process.end() == 0
+        assert server.connections == 0
 
 
 def test_a_ledger_that_cannot_be_opened_is_said_and_the_rest_is_served(tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ It listens on this machine only, unless --listen says otherwise. Then it demands
 of the proxies in front. It answers only requests for localhost, for the address that it listens at, and for the names of --host. With
 --dry-run it says where it would listen.
 
+For people who are no administrators, and for the mail service in this process, it connects to mail servers at the ports 25, 465, 587 and
+2525 and to token servers at 443, never to this machine: --allow-target names what else there is.
+
 \b
 Examples:
   serve
@@ -71,6 +74,12 @@ def build(words: Words, registry: Registry) -> click.Command:
             show_default=True,
             help="How the log on standard error is written.",
         ),
+        click.Option(
+            ["--allow-target", "targets"],
+            metavar="HOST:PORT",
+            multiple=True,
+            help="A mail or token server to connect to also for who is no administrator; can be repeated.",
+        ),
         click.Option(["--mail-service"], is_flag=True, help="Run the mail service in the same process."),
         unsealed_option(),
     ]
@@ -87,6 +96,7 @@ def _run(  # noqa: PLR0913 - its options
     key: str,
     timeout: float | None,
     log_format: str,
+    targets: Sequence[str],
     mail_service: bool,
     unsealed_ledger: bool,
 ) -> int:
@@ -95,6 +105,7 @@ def _run(  # noqa: PLR0913 - its options
     require_installed()
     from confobjects.web.serving.listening import Listening, parse_listen, parse_network
     from confobjects.web.serving.session import ServeOptions, ServeSession
+    from confobjects.web.targets import Targets, parse_target
 
     host, port = parse_listen(listen)
     if key and not certificate:
@@ -103,12 +114,10 @@ def _run(  # noqa: PLR0913 - its options
     if unsealed_ledger and not mail_service:
         summary = "--unsealed-ledger belongs to --mail-service, which is not given"
         raise UsageError(Diagnostic("usage", summary, argument="--unsealed-ledger"))
-    options = ServeOptions(listening, log_format == "json", timeout, certificate, key, mail_service, unsealed_ledger)
-    if people_base is not None:
-        rule = parse_rule(invocation.place.url, people_base, people_attribute, people_groups)
-        options = options.replace(directory=rule)
-    elif people_groups:
-        raise UsageError(Diagnostic("usage", "--people-group needs --people-base", argument="--people-group"))
+    allowed = Targets(frozenset(map(parse_target, targets)))
+    options = ServeOptions(
+        listening, log_format == "json", timeout, certificate, key, allowed, mail_service, unsealed_ledger
+    )
     collecting = gc.isenabled()
     gc.enable()  # it is off while a command runs, but this one may run for months
     try:

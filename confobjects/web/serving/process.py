@@ -129,7 +129,12 @@ class WebProcess:
         from confobjects.service.alerting import Alerts
         from confobjects.service.serving import MailService
 
-        return MailService(lambda: live.configuration, unsealed=self._options.is_unsealed, beside=(Alerts(live),))
+        return MailService(
+            lambda: live.configuration,
+            unsealed=self._options.is_unsealed,
+            beside=(Alerts(live),),
+            networks=self._web.targets.networks_for(None),
+        )
 
 
 def make_tell(loop: asyncio.AbstractEventLoop, hub: Hub) -> Tell:

@@ -31,6 +31,7 @@ from confobjects.web.serving.opening import ServedPlace
 from confobjects.web.serving.process import ProcessOptions, WebProcess
 from confobjects.web.serving.server import open_socket
 from confobjects.web.site import Web
+from confobjects.web.targets import Targets
 
 if TYPE_CHECKING:
     import socket
@@ -43,7 +44,7 @@ LOG: Final = logging.getLogger("confobjects.web")
 
 class ServeOptions(Record):
     """How it is served: where, whether the log is JSON, the seconds for the configuration to be there at the start, the files of
-    the certificate and its key, whether the mail service runs in the process, and with a ledger that is not sealed.
+    the certificate and its key, the targets that were named, whether the mail service runs in the process, and with a ledger that is not sealed.
     """
 
     listening: Listening
@@ -51,6 +52,7 @@ class ServeOptions(Record):
     timeout: float | None = None
     certificate: str = ""
     key: str = ""
+    targets: Targets = Targets()
     has_mail_service: bool = False
     is_unsealed: bool = False
 
@@ -82,7 +84,8 @@ class ServeSession:
             served = Served(self._place.open_context)
             opened.callback(served.close)
             hub = Hub()
-            self._serve(Web(served, self._make_identity(served), hub), bound)
+            web = Web(served, self._make_identity(), hub, targets=self._options.targets)
+            self._serve(web, bound)
         return 0
 
     def _make_identity(self, served: Served) -> Identity:
