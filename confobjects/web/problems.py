@@ -61,6 +61,19 @@ class PreconditionRequiredError(WebError):
     http_status = 428
 
 
+class BadAddressError(WebError):
+    """The path of the URL cannot be understood."""
+
+    code = "usage"
+
+
+class NoSuchAddressError(WebError):
+    """Nothing can have this address: there is no such route, or no such kind of objects."""
+
+    code = "unknown-name"
+    http_status = 404
+
+
 def describe_error(error: ConfobjectsError, say: Say) -> dict[str, Any]:
     """Return an error as problem details. ``say`` words the actions of remedies."""
     first = error.diagnostics[0]
