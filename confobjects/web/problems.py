@@ -61,6 +61,33 @@ class PreconditionRequiredError(WebError):
     http_status = 428
 
 
+class BadBodyError(WebError):
+    """The body of a request cannot be understood."""
+
+    code = "usage"
+
+
+class UnsuitableBodyError(WebError):
+    """The body of a request is JSON, and says something that cannot be said here."""
+
+    code = "usage"
+    http_status = 422
+
+
+class TooLargeError(WebError):
+    """The body of a request is too large."""
+
+    code = "usage"
+    http_status = 413
+
+
+class UnsupportedTypeError(WebError):
+    """The body of a request is of another type than the endpoint understands."""
+
+    code = "usage"
+    http_status = 415
+
+
 class BadAddressError(WebError):
     """The path of the URL cannot be understood."""
 
