@@ -180,6 +180,7 @@ class BrokenDataError(ConfobjectsError):
 
     code = "broken-data"
     exit_code = 31
+    http_status = 409
 
 
 class DefinitionError(BrokenDataError):
@@ -192,6 +193,7 @@ class StorageError(BrokenDataError):
     """The storage failed to read or to write."""
 
     code = "storage-failed"
+    http_status = 503
 
 
 MAIL_STAGES: Final = {
@@ -246,6 +248,7 @@ class CommandFailedError(ConfobjectsError):
 
     code = "command-failed"
     exit_code = 60
+    http_status = 502
 
 
 def _subclasses(base: type[ConfobjectsError]) -> Iterable[type[ConfobjectsError]]:

@@ -10,6 +10,7 @@ from confobjects.texts.visible import make_visible
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from confobjects.actions import Say
     from confobjects.diagnostics import Diagnostic
     from confobjects.objects.changes import ChangeReport, ObjectChange
     from confobjects.objects.model import DeferredCheck
@@ -91,9 +92,9 @@ def _tell_json(invocation: Invocation, report: ChangeReport) -> None:
     invocation.say(dumps(report_as_json(report, dry_run=invocation.dry_run)))
 
 
-def report_as_json(report: ChangeReport, *, dry_run: bool) -> dict[str, Any]:
-    """Return the result of a change for programs."""
-    from ..words.actions import as_json
+def report_as_json(report: ChangeReport, *, dry_run: bool, say: Say | None = None) -> dict[str, Any]:
+    """Return the result of a change for programs; ``say`` words the actions of remedies, if not as the command line does."""
+    from ..words.actions import word
 
     changes = []
     for change in report.changes:
@@ -126,5 +127,5 @@ def report_as_json(report: ChangeReport, *, dry_run: bool) -> dict[str, Any]:
         "deferred": [
             {"path": str(d.path), "property": d.property, "text": d.text, "why": d.why} for d in report.deferred
         ],
-        "warnings": [as_json(warning) for warning in report.warnings],
+        "warnings": [warning.as_json(say or word) for warning in report.warnings],
     }

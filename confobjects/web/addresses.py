@@ -156,6 +156,15 @@ class Addresses:
                 words.append(names.pop(0))
         return write_address([*words, word_of(last)])
 
+    def write_template(self, relation: Relation, *, is_list: bool) -> str:
+        """Return the address of the objects of a kind, or of one of them, with ``{kind}`` for the name of each on the way."""
+        words = list[str]()
+        for step in self._registry.lineage(relation):
+            words.append(write_segment(word_of(step)))
+            if step.named and not (is_list and step is relation):
+                words.append(f"{{{step.name}}}")
+        return "/".join(words)
+
 
 _KNOWN: WeakKeyDictionary[Registry, Addresses] = WeakKeyDictionary()
 

@@ -61,6 +61,19 @@ class PreconditionRequiredError(WebError):
     http_status = 428
 
 
+class BadQueryError(WebError):
+    """The query of the URL cannot be understood."""
+
+    code = "usage"
+
+
+class PatchTestError(WebError):
+    """A test of a JSON Patch fails: the value is another one."""
+
+    code = "patch-test"
+    http_status = 409
+
+
 class BadBodyError(WebError):
     """The body of a request cannot be understood."""
 

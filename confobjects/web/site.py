@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from starlette.requests import Request
-
-from confobjects.records import Record, field
-from confobjects.web.serving.hub import Hub
-from confobjects.web.targets import Targets
+from confobjects.records import Record
+from confobjects.web.sources import Sources
 
 if TYPE_CHECKING:
     from confobjects.web.identity.recognition import Identity
@@ -26,12 +23,8 @@ async def measure_nothing() -> str:
 
 
 class Web(Record):
-    """The configuration that is served, how people are recognised, who hears of changes, what the process counts, and what
-    may be connected to.
-    """
+    """The configuration that is served, how people are recognised, and where the values of expressions come from."""
 
     served: Served
-    identify: Identify
-    live: Hub = field(default_factory=Hub)
-    measure: Measure = measure_nothing
-    targets: Targets = Targets()
+    identity: Identity
+    sources: Sources = Sources()

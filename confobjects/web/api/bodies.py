@@ -69,6 +69,11 @@ async def read_json(request: Request, known: Sequence[str] = (JSON,), most: int 
     :class:`~confobjects.web.problems.BadBodyError`.
     """
     choose_type(request, known)
+    return await read_document(request, most)
+
+
+async def read_document(request: Request, most: int = SMALL) -> Any:
+    """Return the JSON in the body of a request, whose type is known. Raises as :func:`read_json`, but for the type."""
     return parse_json(await read_bytes(request, most))
 
 
