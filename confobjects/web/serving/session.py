@@ -12,8 +12,9 @@ from confobjects.cli.watching.logs import log_as_json, log_as_lines
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 from confobjects.records import Record
-from confobjects.web.identity.directory import DirectoryRule, make_bind
-from confobjects.web.identity.first import FirstLink
+from confobjects.web.api import table as rest
+from confobjects.web.app import make_app
+from confobjects.web.identity import endpoints as sign_in
 from confobjects.web.identity.people_file import PeopleFile, find_people_file
 from confobjects.web.identity.recognition import Identity
 from confobjects.web.served import Served
@@ -108,13 +109,13 @@ class ServeSession:
 
     def _serve(self, web: Web, bound: socket.socket) -> None:
         address, port = bound.getsockname()[:2]
-        options = self._options
-        process = WebProcess(
-            self._place,
-            web,
-            ProcessOptions(options.listening, self._context, options.has_mail_service, options.is_unsealed),
-            lambda: self._begin(web.identity, address, port),
-            self._write_json if options.logs_json else self._write_text,
+        rules = Rules(make_hosts(address, listening.hosts), listening.proxies)
+        write = self._write_json if self._options.logs_json else self._write_text
+        guard = Guard(make_app(web, (*sign_in.ENDPOINTS, *rest.ENDPOINTS), states.ENDPOINTS), rules, write)
+        door = Door(
+            Limits(),
+            lambda peer: may_connect(listening, peer, address),
+            lambda peer: is_loopback(peer) or is_among(peer, listening.proxies),
         )
         try:
             asyncio.run(process.run(bound))
