@@ -12,17 +12,20 @@ from confobjects.errors import error_for
 from confobjects.mail.expiry import Period, find_expiring
 from confobjects.management.documents.copying import find_exposed, find_risks
 from confobjects.management.judging import judge_all
+from confobjects.records import Record
 from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
 
 if TYPE_CHECKING:
+    from confobjects.actions import Say
     from confobjects.definitions import Registry
     from confobjects.diagnostics import Diagnostic
     from confobjects.management import Site
     from confobjects.management.verifying import Standing
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
+    from confobjects.objects.protocols import Evaluator
 
     from ..words.splitting import Words
 
@@ -41,34 +44,50 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 def _run(invocation: Invocation) -> int:
     evaluate = invocation.make_evaluator()
-    untested: list[tuple[str, Standing]] = []
+    elsewhere = invocation.options["env_file"] is not None
     with invocation.open(tells=False) as context:
-        site = context.site.replace(evaluate=evaluate)
-        configuration, problems = judge_all(site, invocation.place.instance_directory)
-        unusable = [problem for one in site.registry.unusable for problem in one.problems]
-        remarks = [warning for warning in configuration.warnings if warning.replace(severity="error") not in unusable]
-        elsewhere = invocation.options["env_file"] is not None  # the stores of another machine are not here
-        here = () if problems or elsewhere else configuration
-        ending = [problem.replace(severity="warning") for problem in find_expiring(here, time(), _read_store)]
-        warnings = [*remarks, *find_exposed(site), *find_risks(site), *(() if problems else _find_clear(site)), *ending]
-        if not problems:
-            untested, told = _find_untested(context.site, configuration)
-            warnings += told
+        found = check_site(context.site, evaluate, invocation.place.instance_directory, elsewhere=elsewhere)
     if invocation.form != "json":
-        invocation.warn(warnings)
-    if unusable or problems:
-        raise error_for([*unusable, *problems])
+        invocation.warn(found.warnings)
+    if found.problems:
+        raise error_for(found.problems)
     if invocation.form == "json":
         from ..output.json import dumps
-        from ..words.actions import as_json
+        from ..words.actions import word
 
-        shown = [as_json(warning) for warning in warnings]
-        invocation.say(dumps({"ok": True, "objects": len(configuration), "warnings": shown, **_as_json(untested)}))
+        invocation.say(dumps(found.as_json(word)))
     elif not invocation.quiet:
-        count = len(configuration)
-        invocation.say(f"{count} object{'' if count == 1 else 's'} checked: no problem found.")
-        _tell_untested(invocation, untested)
+        invocation.say(f"{found.count} object{'' if found.count == 1 else 's'} checked: no problem found.")
+        _tell_untested(invocation, found.untested)
     return 0
+
+
+class CheckResult(Record):
+    """What a check found: how many objects, what is wrong, warnings, and the enabled objects that are not known to work."""
+
+    count: int
+    problems: tuple[Diagnostic, ...]
+    warnings: tuple[Diagnostic, ...]
+    untested: tuple[tuple[str, Standing], ...] = ()
+
+    def as_json(self, say: Say) -> dict[str, Any]:
+        """Return it for programs, without a problem; ``say`` words the actions of remedies."""
+        shown = [warning.as_json(say) for warning in self.warnings]
+        return {"ok": True, "objects": self.count, "warnings": shown, **_as_json(self.untested)}
+
+
+def check_site(stored: Site, evaluate: Evaluator, instance_directory: str, *, elsewhere: bool) -> CheckResult:
+    """Check a configuration as a start with an evaluator would; ``elsewhere`` says that it would be on another machine."""
+    site = stored.replace(evaluate=evaluate)
+    configuration, problems = judge_all(site, instance_directory)
+    unusable = [problem for one in site.registry.unusable for problem in one.problems]
+    remarks = [warning for warning in configuration.warnings if warning.replace(severity="error") not in unusable]
+    here = () if problems or elsewhere else configuration  # the stores of another machine are not here
+    ending = [problem.replace(severity="warning") for problem in find_expiring(here, time(), _read_store)]
+    clear = () if problems else _find_clear(site)
+    untested, told = ([], ()) if problems else _find_untested(stored, configuration)
+    warnings = (*remarks, *find_exposed(site), *find_risks(site), *clear, *ending, *told)
+    return CheckResult(len(configuration), (*unusable, *problems), warnings, tuple(untested))
 
 
 def _find_untested(

@@ -140,7 +140,7 @@ def _describe_object(invocation: Invocation, relation: Relation, type_: str) -> 
     if invocation.form == "json":
         from ..output.json import dumps
 
-        invocation.say(dumps(_object_as_json(relation, registry, type_, advanced=invocation.advanced)))
+        invocation.say(dumps(object_as_json(relation, registry, type_, advanced=invocation.advanced)))
         return
     text = describe_object(relation, registry, advanced=invocation.advanced, width=output_width(), type_=type_)
     invocation.say(text)
@@ -172,7 +172,8 @@ def _types_below(relation: Relation, registry: Registry, type_: str) -> dict[str
     return {short: d for short, d in registry.types_of(relation).items() if d.is_a(type_)}
 
 
-def _object_as_json(relation: Relation, registry: Registry, type_: str, *, advanced: bool) -> dict[str, Any]:
+def object_as_json(relation: Relation, registry: Registry, type_: str, *, advanced: bool) -> dict[str, Any]:
+    """Return a kind of objects, or the part of it that is of a type, for programs."""
     definition = registry.definition(type_)
     types = {
         short: {

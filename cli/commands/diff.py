@@ -52,7 +52,7 @@ def _print(invocation: Invocation, found: list[Difference], before: Side, after:
 
         names = {"before": before.name, "after": after.name}
         invocation.say(
-            dumps({"different": bool(found), **names, "differences": [_difference_as_json(item) for item in found]})
+            dumps({"different": bool(found), **names, "differences": [difference_as_json(item) for item in found]})
         )
     elif as_text:
         invocation.say("\n".join(format_unified(found, before.name, after.name)))
@@ -83,7 +83,8 @@ def _cells(pair: Pair) -> tuple[Any, Any]:
     return pair.before, (f"{', '.join(pair.after)} (another one)",) if pair.another else pair.after
 
 
-def _difference_as_json(item: Difference) -> dict[str, Any]:
+def difference_as_json(item: Difference) -> dict[str, Any]:
+    """Return how one object differs, for programs."""
     made: dict[str, Any] = {"path": str(item.path), "action": item.action}
     if item.types is not None:
         made["type"] = _pair_as_json(item.types)

@@ -53,7 +53,7 @@ def _run(invocation: Invocation, forget: str | None) -> int:
             reports = context.storage if elsewhere is None else elsewhere
             if forget is not None:
                 return _forget(invocation, reports, forget)
-            found = _judge(context, reports)
+            found = judge_reports(context, reports)
     finally:
         if elsewhere is not None:
             elsewhere.close()
@@ -61,7 +61,7 @@ def _run(invocation: Invocation, forget: str | None) -> int:
     return 0
 
 
-def _judge(context: ManagementContext, storage: Storage) -> FollowersVerdict:
+def judge_reports(context: ManagementContext, storage: Storage) -> FollowersVerdict:
     """Return how the followers stand to the newest change."""
     reports = storage.followers()  # read first: a follower may report a change as soon as it is made
     try:

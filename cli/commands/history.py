@@ -83,7 +83,7 @@ def _tell(invocation: Invocation, found: Sequence[HistoryRecord], by: Mapping[in
     if invocation.form == "json":
         from ..output.json import dumps
 
-        invocation.say(dumps({"changes": [_as_json(one, by, invocation.registry) for one in found]}))
+        invocation.say(dumps({"changes": [record_as_json(one, by, invocation.registry) for one in found]}))
     else:
         invocation.say(text())
 
@@ -166,7 +166,8 @@ def _is_single(change: RecordedChange, registry: Registry) -> bool:
 # -- for programs ----------------------------------------------------------------------------------------------------
 
 
-def _as_json(one: HistoryRecord, by: Mapping[int, int], registry: Registry) -> dict[str, Any]:
+def record_as_json(one: HistoryRecord, by: Mapping[int, int], registry: Registry) -> dict[str, Any]:
+    """Return one change of the history for programs."""
     found: dict[str, Any] = {
         "number": one.number,
         "state": one.state,

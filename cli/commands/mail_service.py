@@ -104,7 +104,7 @@ def _find_status(invocation: Invocation, service: EffectiveObject, stuck_after: 
 
     settings, limit = read_settings(service), STUCK_AFTER if stuck_after is None else stuck_after
     if not has_ledger(service, os.environ):
-        return make_status(_make_empty(service), settings, {}, limit)
+        return make_status(make_empty(service), settings, {}, limit)
     with open_ledger(service) as ledger:
         if not invocation.dry_run:
             try_writing(ledger)
@@ -112,7 +112,7 @@ def _find_status(invocation: Invocation, service: EffectiveObject, stuck_after: 
         return make_status(overview, settings, _find_fingerprints(invocation, ledger, overview), limit)
 
 
-def _make_empty(service: EffectiveObject) -> Overview:
+def make_empty(service: EffectiveObject) -> Overview:
     """Return the overview of a ledger that is not there yet."""
     from confobjects.service.opening import find_ledger_url
     from confobjects.service.operating import Overview

@@ -9,15 +9,17 @@ Laws of this module:
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from confobjects.diagnostics import Diagnostic
+from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.inputs import SMALL
+from confobjects.mapping.documents import kind_of
 from confobjects.texts.visible import make_visible
-from confobjects.web.problems import BadBodyError, TooLargeError, UnsupportedTypeError
+from confobjects.web.problems import BadBodyError, TooLargeError, UnsuitableBodyError, UnsupportedTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from starlette.requests import Request
 
@@ -75,6 +77,29 @@ async def read_json(request: Request, known: Sequence[str] = (JSON,), most: int 
 async def read_document(request: Request, most: int = SMALL) -> Any:
     """Return the JSON in the body of a request, whose type is known. Raises as :func:`read_json`, but for the type."""
     return parse_json(await read_bytes(request, most))
+
+
+async def read_members(
+    request: Request, needed: Mapping[str, type], optional: Mapping[str, type] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return the JSON object in the body of a request: with these members, each of its type, and no others.
+
+    Raises as :func:`read_json`, and :class:`~confobjects.web.problems.UnsuitableBodyError`.
+    """
+    body = await read_json(request)
+    if not isinstance(body, dict):
+        raise UnsuitableBodyError(f"the body is a JSON object, this is {kind_of(body)}")
+    known = {**needed, **optional}
+    for name in (*body, *needed):
+        if name not in known:
+            summary = f'there is no member "{make_visible(name[:60])}" here'
+            remedy = suggest_name(name, known) or f"known: {', '.join(known)}"
+            raise UnsuitableBodyError(Diagnostic("usage", summary, remedy=remedy))
+        if name not in body:
+            raise UnsuitableBodyError(f'the body has no "{name}"')
+        if type(body[name]) is not known[name]:
+            raise UnsuitableBodyError(f'"{name}" cannot be {kind_of(body[name])}')
+    return body
 
 
 def parse_json(data: bytes) -> Any:

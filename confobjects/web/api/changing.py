@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from confobjects.actions import plain
@@ -11,6 +11,7 @@ from confobjects.records import Record
 from confobjects.web.app import API
 
 if TYPE_CHECKING:
+    from confobjects.definitions.installed import InstalledText
     from confobjects.management.changing.transaction import Transaction
     from confobjects.management.changing.trials import OpenTests
     from confobjects.management.context import ManagementContext
@@ -39,16 +40,17 @@ def read_manner(query: Query) -> Manner:
 
 
 async def make_change(
-    call: Call, manner: Manner, ask: Callable[[Transaction], None], *, accept_losses: bool = False
+    call: Call, manner: Manner, ask: Callable[[Transaction], None], *, expected: Sequence[InstalledText] = ()
 ) -> ChangeReport:
     """Make a change in the name of the caller. ``ask`` requests it; it is called again when it is planned again.
+    ``expected`` are definitions that the change installs.
 
     Raises what a transaction raises.
     """
     tests = open_tests(call, manner)
 
     def work(context: ManagementContext) -> ChangeReport:
-        with context.change(dry_run=manner.dry_run, tests=tests, accept_losses=accept_losses) as transaction:
+        with context.change(dry_run=manner.dry_run, tests=tests, expected=expected) as transaction:
             transaction.consider(lambda: ask(transaction))
         return transaction.report
 

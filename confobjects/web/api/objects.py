@@ -16,7 +16,7 @@ from confobjects.web.api.bodies import choose_type, read_document, read_json
 from confobjects.web.api.changing import PARAMETERS, describe_change, link_change, make_change, read_manner
 from confobjects.web.api.lists import LIST_PARAMETERS, describe_list, read_wishes
 from confobjects.web.api.patching import JSON_PATCH, MERGE_PATCH, json_patch, merge_patch
-from confobjects.web.api.places import OBJECTS, find_object, find_place, read_names
+from confobjects.web.api.places import OBJECTS, find_object_path, find_place, read_names
 from confobjects.web.api.resources import (
     Given,
     Wanted,
@@ -34,7 +34,7 @@ from confobjects.web.app import API
 from confobjects.web.endpoints import Call, Endpoint
 
 if TYPE_CHECKING:
-    from confobjects.definitions import ManagedObjectDefinition
+    from confobjects.definitions import ManagedObjectDefinition, Registry
     from confobjects.management.changing.transaction import Transaction
     from confobjects.management.context import ManagementContext
     from confobjects.objects.model import ManagedObject
@@ -99,21 +99,19 @@ def _answer_object(call: Call, context: ManagementContext, place: Place, *, curr
 # -- changing ------------------------------------------------------------------------------------------------------------
 
 
-class _Target:
+class Target:
     """The object that a request changes: found anew, and compared with what the request expects, whenever the change is planned."""
 
-    def __init__(self, call: Call, names: list[str]) -> None:
-        self._names = names
+    def __init__(self, call: Call, find_path: Callable[[Registry], ManagedObjectPath]) -> None:
+        self._find_path = find_path
         self._precondition = Precondition(call.request.headers)
         self.existed = False
-        self.place: Place
         self.path: ManagedObjectPath
 
     def find(self, transaction: Transaction) -> ManagedObject | None:
         """Return the stored object, None if there is none. Raises where the request expects another state."""
         below, registry = transaction.below, transaction.registry
-        self.place = find_object(registry, self._names)
-        path = registry.path_of(self.place.relation.name, self.place.names)
+        path = self._find_path(registry)
         obj = below.find(path)
         self.existed, self.path = obj is not None, path if obj is None else obj.path
         self._precondition.check(path, None if obj is None else tag_of(transaction.site, below, obj))
@@ -128,7 +126,7 @@ class _Target:
 
     def request(self, transaction: Transaction, obj: ManagedObject | None, wanted: Wanted, read: _Read) -> None:
         """Request what a body asks for."""
-        relation, names = self.place.relation, self.place.names
+        relation, names = transaction.registry.relation(self.path.relation), self.path.names
         definition = choose_definition(wanted, obj, relation, transaction.registry, names)
         given = Given(PropertyChanges()) if definition is None else read(definition)
         if obj is None and relation.kind != "singleton":
@@ -143,7 +141,7 @@ _Read = Callable[["ManagedObjectDefinition"], Given]
 async def _put(call: Call) -> Response:
     names, manner = read_names(call.request), read_manner(Query(call.request, PARAMETERS))
     body = await read_json(call.request)
-    target = _Target(call, names)
+    target = Target(call, lambda registry: find_object_path(registry, names))
 
     def ask(transaction: Transaction) -> None:
         obj = target.find(transaction)
@@ -160,7 +158,7 @@ async def _put(call: Call) -> Response:
 async def _patch(call: Call) -> Response:
     names, manner = read_names(call.request), read_manner(Query(call.request, PARAMETERS))
     patch = _read_patch(choose_type(call.request, (MERGE_PATCH, JSON_PATCH)), await read_document(call.request))
-    target = _Target(call, names)
+    target = Target(call, lambda registry: find_object_path(registry, names))
 
     def ask(transaction: Transaction) -> None:
         obj = target.find_there(transaction)
@@ -181,11 +179,11 @@ def _read_patch(kind: str, given: Any) -> Patch:
 
 async def _delete(call: Call) -> Response:
     names, manner = read_names(call.request), read_manner(Query(call.request, PARAMETERS))
-    target = _Target(call, names)
+    target = Target(call, lambda registry: find_object_path(registry, names))
 
     def ask(transaction: Transaction) -> None:
-        target.find_there(transaction)
-        transaction.delete(target.place.relation.name, target.place.names)
+        obj = target.find_there(transaction)
+        transaction.delete(obj.path.relation, obj.path.names)
 
     report = await make_change(call, manner, ask)
     return answer_json(describe_change(report, manner), 200, link_change(report))

@@ -37,12 +37,12 @@ def find_place(registry: Registry, names: list[str]) -> Place:
     return Addresses.of(registry).find_place(names)
 
 
-def find_object(registry: Registry, names: list[str]) -> Place:
-    """Return the place of one object. Raises :class:`~confobjects.web.problems.NoSuchMethodError` for that of several."""
+def find_object_path(registry: Registry, names: list[str]) -> ManagedObjectPath:
+    """Return the path of one object. Raises :class:`~confobjects.web.problems.NoSuchMethodError` for that of several."""
     place = find_place(registry, names)
     if place.is_list:
         raise NoSuchMethodError("this is done to one object, and the address is that of several")
-    return place
+    return registry.path_of(place.relation.name, place.names)
 
 
 def link_to(registry: Registry, path: ManagedObjectPath) -> str:
