@@ -110,6 +110,8 @@ def _document_parts(definition: ManagedObjectDefinition, registry: Registry) -> 
 def _as_optional(spec: dict[str, Any], *, fixed: bool) -> dict[str, Any]:
     """Return the schema of a property that may be null as well; one that is never set may be nothing else."""
     value = {key: spec.pop(key) for key in ("anyOf", "type", "items", "uniqueItems") if key in spec}
+    if fixed:  # its default is no value that a document can give
+        spec.pop("default", None)
     return {"anyOf": [_NULL] if fixed else [value, _NULL]} | spec
 
 

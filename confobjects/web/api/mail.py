@@ -177,7 +177,7 @@ async def _lift_suppression(call: Call) -> Response:
 
 
 async def _get_status(call: Call) -> Response:
-    stuck_after = Query(call.request, ("stuck-after",)).number("stuck-after", _STUCK_AFTER, 1, 10**8)
+    stuck_after = Query(call.request, ("overdue-after",)).number("overdue-after", _STUCK_AFTER, 1, 10**8)
     service = await _load_service(call)
     refused = await _find_refused(call, service)
 

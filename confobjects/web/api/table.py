@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from confobjects.web.api import configuration, mail, objects, testing
+from confobjects.web.api import configuration, mail, objects, openapi, testing
+from confobjects.web.identity import endpoints as sign_in
+from confobjects.web.serving import streaming
 
-ENDPOINTS: Final = (*objects.ENDPOINTS, *configuration.ENDPOINTS, *mail.ENDPOINTS, *testing.ENDPOINTS)
-"""What is mounted below ``/api/v1``, beside the endpoints of sign-in."""
+_DESCRIBED: Final = (
+    *sign_in.ENDPOINTS,
+    *streaming.ENDPOINTS,
+    *objects.ENDPOINTS,
+    *configuration.ENDPOINTS,
+    *mail.ENDPOINTS,
+    *testing.ENDPOINTS,
+)
+ENDPOINTS: Final = (*_DESCRIBED, openapi.make_endpoint(_DESCRIBED))
+"""What is mounted below ``/api/v1``, sign-in and events included."""

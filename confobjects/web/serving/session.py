@@ -14,10 +14,11 @@ from confobjects.errors import UsageError
 from confobjects.records import Record
 from confobjects.web.api import table as rest
 from confobjects.web.app import make_app
-from confobjects.web.identity import endpoints as sign_in
 from confobjects.web.identity.people_file import PeopleFile, find_people_file
 from confobjects.web.identity.recognition import Identity
 from confobjects.web.served import Served
+from confobjects.web.serving import states
+from confobjects.web.serving.accepting import Door, Limits, guard_socket
 from confobjects.web.serving.access_log import Served as Answered
 from confobjects.web.serving.access_log import format_json, format_text
 from confobjects.web.serving.following import log_problems
@@ -111,7 +112,7 @@ class ServeSession:
         address, port = bound.getsockname()[:2]
         rules = Rules(make_hosts(address, listening.hosts), listening.proxies)
         write = self._write_json if self._options.logs_json else self._write_text
-        guard = Guard(make_app(web, (*sign_in.ENDPOINTS, *rest.ENDPOINTS), states.ENDPOINTS), rules, write)
+        guard = Guard(make_app(web, rest.ENDPOINTS, states.ENDPOINTS), rules, write)
         door = Door(
             Limits(),
             lambda peer: may_connect(listening, peer, address),
