@@ -154,6 +154,12 @@ SERVERS: Mapping[str, Server] = {
             probes={"systemd-analyze": "systemd-analyze"},
             used_by="tests/docs/test_systemd.py",
         ),
+        Server(
+            name="curl",
+            packages=("curl",),
+            probes={"curl": "curl"},
+            used_by="tests/web/test_rest_page.py",
+        ),
     )
 }
 

@@ -39,7 +39,7 @@ def make_tag(dn: DN, entry: Entry | None) -> str:
 
 
 def _as_text(value: str | bytes) -> str:
-    return value if value.__class__ is str else repr(value)  # type: ignore[return-value]  # the class was looked at
+    return value if isinstance(value, str) else repr(value)
 
 
 def tag_of(site: Site, world: StorageWorld, obj: ManagedObject) -> str:
