@@ -1,0 +1,75 @@
+"""The frame of every page: who is signed in, the menu, and what waits for a restart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from confobjects.records import Record
+from confobjects.web.addresses import Addresses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from confobjects.definitions import Registry
+    from confobjects.management import ManagementContext
+    from confobjects.web.endpoints import Call
+
+
+class Link(Record):
+    """A link of the menu."""
+
+    label: str
+    address: str
+
+
+class Group(Record):
+    """Links that belong together."""
+
+    label: str
+    links: tuple[Link, ...]
+
+
+TASKS: Final = (
+    ("Overview", "/", ""),
+    ("Senders", "/senders", "mail-sender"),
+    ("Mail service", "/mail-service", "mail-service"),
+    ("Queue", "/queue", "mail-service"),
+    ("Recipients", "/recipients", "mail-service"),
+)
+"""The pages of tasks, each with the kind that it is about."""
+_MORE: Final = (
+    ("History", "/history"),
+    ("Graph", "/graph"),
+    ("Explain", "/explain"),
+    ("Definitions", "/definitions"),
+)
+
+
+def make_frame(call: Call, context: ManagementContext | None) -> dict[str, Any]:
+    """Return what the frame of a page shows."""
+    person = call.person
+    reads = person is not None and person.may("read") and context is not None
+    return {
+        "person": person,
+        "menu": list(_make_menu(context.registry)) if reads and context is not None else [],
+        "path": call.request.url.path,
+        "csrf": call.web.csrf_token(call.request),
+        "waiting": (),
+    }
+
+
+def _make_menu(registry: Registry) -> Iterator[Group]:
+    known = registry.relations()
+    yield Group("", tuple(Link(label, address) for label, address, kind in TASKS if not kind or kind in known))
+    addresses = Addresses.of(registry)
+    groups: dict[str, list[Link]] = {}
+    for relation in registry.children("root"):
+        if relation.hidden:
+            continue
+        tags = registry.definition(relation.target).tags
+        words = relation.friendly_plural if relation.named else relation.friendly
+        link = Link(words, f"/objects/{addresses.write_list(relation)}")
+        groups.setdefault(next(iter(tags), "other"), []).append(link)
+    for label, links in groups.items():
+        yield Group(label, tuple(sorted(links, key=lambda link: link.label.casefold())))
+    yield Group("Configuration", tuple(Link(label, address) for label, address in _MORE))

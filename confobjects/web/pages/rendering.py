@@ -1,0 +1,60 @@
+"""Templates: loaded from this package, escaped, and refused if they name what they were not given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.texts.visible import make_block_visible, make_visible
+from confobjects.web.pages.assets import locate_asset
+from confobjects.web.pages.remedies import offer_remedies, say
+
+
+def render_template(name: str, data: Mapping[str, Any]) -> str:
+    """Return the text of a template with some data."""
+    return _environment().get_template(name).render(data)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("confobjects.web.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_show,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters.update(exact=_write_exact, block=_write_block)
+    environment.globals.update(asset=locate_asset, offer=offer_remedies, details=_list_details)
+    return environment
+
+
+def _show(value: Any) -> Any:
+    """Return what a template shows of a value: of a text, nothing that a browser would hide or turn round."""
+    if isinstance(value, str) and not hasattr(value, "__html__"):
+        return make_visible(value)
+    return value
+
+
+def _write_exact(text: str) -> Markup:
+    """Return a text as it is, escaped: the value of a field, which comes back with the form."""
+    return escape(text)
+
+
+def _write_block(text: str) -> Markup:
+    """Return a text of several lines."""
+    return escape(make_block_visible(text))
+
+
+def _list_details(problem: Diagnostic) -> list[str]:
+    """Return what explains a problem, below its summary."""
+    from confobjects.actions import remedy_text
+
+    return [*problem.detail_lines(), *([remedy_text(problem.remedy, say)] if problem.remedy else [])]

@@ -1,0 +1,152 @@
+"""Views: what a page shows, and the answers that are made of them.
+
+Laws of this module:
+
+1. What a page needs is found in a thread, in one view of the configuration; the template gets data and asks for nothing.
+2. A mistake is a page as well, with the status of its error.
+3. Every page is private, is never kept by a cache, and may only load what this host serves.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from starlette.responses import RedirectResponse, Response
+
+from confobjects.errors import ConfobjectsError, NoSuchObjectError, UnknownNameError, error_for
+from confobjects.records import Record, field
+from confobjects.web.pages.forms import Form, read_form
+from confobjects.web.pages.navigation import make_frame
+from confobjects.web.pages.rendering import render_template
+from confobjects.web.problems import UNEXPECTED, NotSignedInError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from confobjects.management import ManagementContext
+    from confobjects.web.endpoints import Answer, Call
+
+LOG: Final = logging.getLogger("confobjects.web")
+
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""What every page is sent with."""
+
+
+class View(Record):
+    """A page: its template, and what the template is given. ``title`` is its heading."""
+
+    template: str
+    title: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    status: int = 200
+
+
+class Redirect(Record):
+    """The address, on this host, that a browser is sent to after a form."""
+
+    to: str
+
+
+Find = Callable[["Call", "ManagementContext"], View]
+Do = Callable[["Call", "ManagementContext", Form], View | Redirect]
+
+
+def show(find: Find) -> Answer:
+    """Return what answers with the view that a function finds."""
+
+    async def answer(call: Call) -> Response:
+        return await call.web.served.read(lambda context: respond(call, context, find(call, context)))
+
+    return answer
+
+
+def perform(do: Do) -> Answer:
+    """Return what answers to a form with what a function does in the name of the person."""
+
+    async def answer(call: Call) -> Response:
+        form = await read_form(call.request)
+        return await call.web.served.change(
+            call.caller, "console", lambda context: respond(call, context, do(call, context, form))
+        )
+
+    return answer
+
+
+def look(do: Do) -> Answer:
+    """Return what answers to a form that changes nothing of the configuration."""
+
+    async def answer(call: Call) -> Response:
+        form = await read_form(call.request)
+        return await call.web.served.read(lambda context: respond(call, context, do(call, context, form)))
+
+    return answer
+
+
+def respond(call: Call, context: ManagementContext | None, found: View | Redirect) -> Response:
+    """Return the response of a view."""
+    if isinstance(found, Redirect):
+        return RedirectResponse(found.to, 303, HEADERS)
+    frame = make_frame(call, context)
+    return make_page(found, frame)
+
+
+def make_page(found: View, frame: Mapping[str, Any]) -> Response:
+    """Return a page in its frame."""
+    text = render_template(found.template, {**frame, "title": found.title, **found.data})
+    return Response(text, found.status, HEADERS, "text/html")
+
+
+# -- mistakes ----------------------------------------------------------------------------------------------------------
+
+
+async def answer_mistake(call: Call, error: Exception) -> Response:
+    """Return the page about an error; whoever has not signed in is sent to do that first."""
+    if isinstance(error, NotSignedInError):
+        return send_to_sign_in(call.request)
+    if not isinstance(error, ConfobjectsError):
+        LOG.error("%s %s could not be answered", call.request.method, call.request.url.path, exc_info=error)
+        error = ConfobjectsError(UNEXPECTED)
+    mistake = _describe_mistake(error)
+    try:
+        return await call.web.served.read(lambda context: respond(call, context, mistake))
+    except ConfobjectsError:  # the configuration cannot be read: the page does without a menu
+        return respond(call, None, mistake)
+
+
+def send_to_sign_in(request: Request) -> Response:
+    """Return the way to the page to sign in, and back to this one."""
+    back = request.url.path if request.method == "GET" else "/"
+    query = urlencode({"next": back}) if back != "/" else ""
+    return RedirectResponse(f"/sign-in{'?' if query else ''}{query}", 303, HEADERS)
+
+
+def _describe_mistake(error: ConfobjectsError) -> View:
+    missing = isinstance(error, (NoSuchObjectError, UnknownNameError))
+    status = 404 if missing else error.http_status
+    return View("error.html", _TITLES.get(status, "This did not work"), {"problems": error.diagnostics}, status)
+
+
+_TITLES: Final = {
+    401: "Sign in first",
+    403: "Not permitted",
+    404: "There is nothing here",
+    409: "Somebody was faster",
+    412: "Somebody was faster",
+    500: "Our mistake",
+    503: "The configuration cannot be reached",
+}
+
+
+__all__ = ["HEADERS", "Form", "Redirect", "View", "answer_mistake", "error_for", "look", "perform", "respond", "show"]
