@@ -178,6 +178,12 @@ def list_crumbs(registry: Registry, relation: Relation, names: Sequence[str]) ->
     return found
 
 
+def find_kind(call: Call, context: ManagementContext) -> Redirect:
+    """Lead to the objects of a kind that is at the top."""
+    relation = context.registry.relation(call.request.path_params["kind"])
+    return Redirect(f"/objects/{Addresses.of(context.registry).write_list(relation)}")
+
+
 # -- one object --------------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,12 @@ from confobjects.web.pages.remedies import offer_remedies, say
 
 def render_template(name: str, data: Mapping[str, Any]) -> str:
     """Return the text of a template with some data."""
-    return _environment().get_template(name).render(data)
+    clear = {f"{key}_" if key in _MACROS else key: value for key, value in data.items()}
+    return _environment().get_template(name).render(clear)
+
+
+_MACROS = frozenset({"crumbs", "problems"})
+"""Data that a macro is called like: a template has them with an underscore."""
 
 
 @cache

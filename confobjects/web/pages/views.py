@@ -4,7 +4,7 @@ Laws of this module:
 
 1. What a page needs is found in a thread, in one view of the configuration; the template gets data and asks for nothing.
 2. A mistake is a page as well, with the status of its error.
-3. Every page is private, is never kept by a cache, and may only load what this host serves.
+3. Every page is private: no cache keeps it.
 """
 
 from __future__ import annotations
@@ -31,17 +31,8 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger("confobjects.web")
 
-HEADERS: Final = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-"""What every page is sent with."""
+HEADERS: Final = {"Cache-Control": "no-store"}
+"""What every page is sent with, besides what every answer has (:mod:`confobjects.web.serving.guarding`)."""
 
 
 class View(Record):
@@ -59,7 +50,7 @@ class Redirect(Record):
     to: str
 
 
-Find = Callable[["Call", "ManagementContext"], View]
+Find = Callable[["Call", "ManagementContext"], "View | Redirect"]
 Do = Callable[["Call", "ManagementContext", Form], View | Redirect]
 
 

@@ -1,0 +1,28 @@
+"""The table of pages: each with its address, who may see it, and what answers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from confobjects.web.endpoints import Endpoint
+from confobjects.web.pages import entrance, objects
+from confobjects.web.pages.assets import answer_asset
+from confobjects.web.pages.views import look, perform, show
+
+ENDPOINTS: Final = (
+    Endpoint("GET", "/static/{fingerprint}/{name}", "nobody", answer_asset, "The style sheet, the scripts and the icon."),
+    Endpoint("GET", "/sign-in", "nobody", entrance.show_sign_in, "The form to sign in."),
+    Endpoint("POST", "/sign-in", "nobody", entrance.sign_in, "Sign in."),
+    Endpoint("POST", "/sign-out", "anybody", entrance.sign_out, "Sign out."),
+    Endpoint("GET", "/objects/{address:path}", "read", show(objects.show_objects), "Objects of a kind, or one object."),
+    Endpoint("POST", "/objects/{address:path}", "change", perform(objects.change_object), "Review or save an object."),
+    Endpoint("GET", "/kind/{kind}", "read", show(objects.find_kind), "The way to the objects of a kind."),
+    Endpoint("GET", "/new/{address:path}", "change", show(objects.show_new), "The form of a new object."),
+    Endpoint("POST", "/new/{address:path}", "change", perform(objects.create_object), "Review or save a new object."),
+    Endpoint("GET", "/delete/{address:path}", "change", show(objects.show_delete), "What deleting an object would do."),
+    Endpoint("POST", "/delete/{address:path}", "change", perform(objects.delete_object), "Delete an object."),
+    Endpoint("GET", "/rename/{address:path}", "change", show(objects.show_rename), "The form of another name."),
+    Endpoint("POST", "/rename/{address:path}", "change", perform(objects.rename_object), "Review or save another name."),
+)
+
+__all__ = ["ENDPOINTS", "look"]
