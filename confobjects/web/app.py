@@ -44,11 +44,8 @@ def _guard(web: Web, endpoint: Endpoint) -> Callable[[Request], Awaitable[Respon
     async def answer(request: Request) -> Response:
         try:
             return await endpoint.answer(await admit(web, endpoint, request))
-        except ConfobjectsError as error:
-            return answer_error(error, plain)
-        except Exception:
-            LOG.exception("%s %s could not be answered", endpoint.method, endpoint.path)
-            return answer_error(ConfobjectsError(UNEXPECTED), plain)
+        except Exception as error:  # noqa: BLE001 - whoever asks is told, the log has the rest
+            return await tell(web, request, error)
 
     return answer
 

@@ -189,7 +189,9 @@ class Editing:
 
     def make_fields(self, problems: Iterable[Diagnostic] = ()) -> list[Field]:
         """Return the fields: with what was typed where something was, else with what is stored."""
-        maker = FieldMaker(self._shown(), self.context.site.make_reader(self._world), self.context.registry, creating=self.creating)
+        maker = FieldMaker(
+            self._shown(), self.context.site.make_reader(self._world), self.context.registry, creating=self.creating
+        )
         by_name: dict[str, tuple[Diagnostic, ...]] = {}
         for problem in problems:
             by_name[problem.property] = (*by_name.get(problem.property, ()), problem)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.records import Record
 from confobjects.web.addresses import Addresses
+from confobjects.web.pages.following import find_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,8 +54,8 @@ def make_frame(call: Call, context: ManagementContext | None) -> dict[str, Any]:
         "person": person,
         "menu": list(_make_menu(context.registry)) if reads and context is not None else [],
         "path": call.request.url.path,
-        "csrf": call.web.csrf_token(call.request),
-        "waiting": (),
+        "csrf": call.web.identity.csrf_token(call.request),
+        "waiting": find_waiting(context) if reads and context is not None else (),
     }
 
 

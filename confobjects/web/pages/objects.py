@@ -61,7 +61,7 @@ def show_objects(call: Call, context: ManagementContext) -> View:
     place = find_place(call, context.registry, "objects")
     if place.is_list:
         return _show_list(call, context, place)
-    return _show_object(call, Editing(context, call.caller.name, place.relation, place.names), 200)
+    return _show_object(call, Editing(context, call.caller.name, place.relation, place.names), NOTHING)
 
 
 def _show_list(call: Call, context: ManagementContext, place: Place) -> View:
@@ -73,7 +73,7 @@ def _show_list(call: Call, context: ManagementContext, place: Place) -> View:
     wanted = call.request.query_params.get("q", "").strip()
     cells = ((obj, [_show_cell(obj, name, display) for name in columns]) for obj in found)
     rows = [(obj, shown) for obj, shown in cells if _matches(obj, shown, wanted)]
-    page = _read_page(call, len(rows))
+    page = read_page(call, len(rows))
     some = rows[page * PAGE : (page + 1) * PAGE]
     standings = _find_standings(context, [obj for obj, _ in some])
     addresses = Addresses.of(registry)
@@ -110,7 +110,7 @@ def _show_list(call: Call, context: ManagementContext, place: Place) -> View:
 def _is_state(registry: Registry, relation: Relation, name: str) -> bool:
     """Tell whether a column says what the state of the object says already."""
     condition = registry.definition(relation.target).enabled_when
-    return condition is not None and condition.properties() == {name}
+    return condition is not None and set(condition.properties()) == {name}
 
 
 def _show_cell(obj: ManagedObject, name: str, display: ListDisplay) -> ShownProperty | None:
@@ -132,7 +132,7 @@ def _join(shown: ShownProperty | None) -> str:
     return "decided at startup" if shown.undecided else ", ".join(shown.values)
 
 
-def _read_page(call: Call, count: int) -> int:
+def read_page(call: Call, count: int) -> int:
     """Return the number of the page that is asked for, from 0."""
     text = call.request.query_params.get("page", "1")
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 1
@@ -144,7 +144,13 @@ def _find_standings(context: ManagementContext, objects: Sequence[ManagedObject]
     return judge_verifications(context.site, paths)[0] if paths else {}
 
 
-_STANDINGS: Final = {"never": "never tested", "passed": "passed", "failed": "failed", "changed": "changed since", "unreadable": "unknown"}
+_STANDINGS: Final = {
+    "never": "never tested",
+    "passed": "passed",
+    "failed": "failed",
+    "changed": "changed since",
+    "unreadable": "unknown",
+}
 
 
 def _name_standing(standing: Standing | None) -> str:
@@ -187,16 +193,28 @@ def find_kind(call: Call, context: ManagementContext) -> Redirect:
 # -- one object --------------------------------------------------------------------------------------------------------
 
 
-def _show_object(
-    call: Call,
-    editing: Editing,
-    status: int,
-    *,
-    error: ConfobjectsError | None = None,
-    report: ChangeReport | None = None,
-    stale: bool = False,
-) -> View:
+class Outcome(Record):
+    """What came of a form: a plan, an error, or nothing, because the object has changed meanwhile (``stale``)."""
+
+    error: ConfobjectsError | None = None
+    report: ChangeReport | None = None
+    stale: bool = False
+
+    @property
+    def status(self) -> int:
+        """The status of the page."""
+        if self.stale:
+            return 412
+        return 200 if self.error is None else self.error.http_status
+
+
+NOTHING: Final = Outcome()
+"""Nothing was asked for."""
+
+
+def _show_object(call: Call, editing: Editing, outcome: Outcome) -> View:
     """Return the page of an object: its form, and what a review found."""
+    error, report = outcome.error, outcome.report
     obj, registry, context = editing.object, editing.context.registry, editing.context
     own, others = ([], []) if error is None else split_problems(error, obj.definition.properties)
     relation = editing.relation
@@ -215,12 +233,12 @@ def _show_object(
         "creating": editing.creating,
         "fields": [one for one in fields if not one.prop.advanced],
         "advanced": [one for one in fields if one.prop.advanced],
-        "opens": any(one.problems or one.changed or (one.prop.advanced and one.name in obj.values) for one in fields if one.prop.advanced),
+        "opens": any(one.prop.advanced and (one.problems or one.changed or one.name in obj.values) for one in fields),
         "draft": editing.write_draft(),
         "problems": others,
         "plan": None if report is None else show_plan(report),
         "is_empty": report is not None and not report.changed,
-        "meanwhile": editing.find_meanwhile() if stale else None,
+        "meanwhile": editing.find_meanwhile() if outcome.stale else None,
         "is_expired": editing.is_expired,
         "list_address": addresses.write_list(relation, parents) if relation.named else "",
         "address": "" if editing.creating else addresses.write_path(obj.path),
@@ -235,7 +253,7 @@ def _show_object(
     if not editing.creating and (number := call.request.query_params.get("saved", "")).isdigit():
         data["saved"] = describe_saved(context, int(number[:9]))
     title = f"New {relation.friendly}" if editing.creating else name or _capitalise(relation.friendly)
-    return View("object.html", title, data, status)
+    return View("object.html", title, data, outcome.status)
 
 
 class Beside(Record):
@@ -336,15 +354,15 @@ def change_object(call: Call, context: ManagementContext, form: Form) -> View | 
 def act(call: Call, editing: Editing, button: str) -> View | Redirect:
     """Do what a button of a form asks for."""
     if editing.is_stale:
-        return _show_object(call, editing, 412, stale=True)
+        return _show_object(call, editing, Outcome(stale=True))
     if "more" in (editing.form or Form()):
-        return _show_object(call, editing, 200)
+        return _show_object(call, editing, NOTHING)
     try:
         if button in _CHOICES:
             return _send_back(editing, editing.save(_CHOICES[button]))
-        return _show_object(call, editing, 200, report=editing.plan())
+        return _show_object(call, editing, Outcome(report=editing.plan()))
     except ConfobjectsError as error:
-        return _show_object(call, editing, error.http_status, error=error)
+        return _show_object(call, editing, Outcome(error=error))
 
 
 def _send_back(editing: Editing, report: ChangeReport) -> Redirect:
@@ -362,7 +380,7 @@ def show_new(call: Call, context: ManagementContext) -> View:
     definition = _find_type(call, context.registry, place)
     if definition is None:
         return _show_types(context.registry, place)
-    return _show_object(call, _begin(call, context, place, definition, None), 200)
+    return _show_object(call, _begin(call, context, place, definition, None), NOTHING)
 
 
 def _find_type(call: Call, registry: Registry, place: Place) -> ManagedObjectDefinition | None:
@@ -373,7 +391,9 @@ def _find_type(call: Call, registry: Registry, place: Place) -> ManagedObjectDef
     asked = call.request.query_params.get("type", "")
     if asked:
         if asked not in types:
-            raise UsageError(Diagnostic("unknown-name", f'there is no type "{asked}"', remedy=f"known: {', '.join(types)}"))
+            raise UsageError(
+                Diagnostic("unknown-name", f'there is no type "{asked}"', remedy=f"known: {', '.join(types)}")
+            )
         return types[asked]
     return next(iter(types.values())) if len(types) == 1 else None
 
@@ -394,9 +414,7 @@ def _begin(
     call: Call, context: ManagementContext, place: Place, definition: ManagedObjectDefinition, form: Form | None
 ) -> Editing:
     name = "" if form is None else form.first("name").strip()
-    return Editing(
-        context, call.caller.name, place.relation, (*place.names, name), definition=definition, form=form
-    )
+    return Editing(context, call.caller.name, place.relation, (*place.names, name), definition=definition, form=form)
 
 
 def create_object(call: Call, context: ManagementContext, form: Form) -> View | Redirect:
@@ -446,9 +464,9 @@ def _end(
     try:
         report = change(place)
     except ConfobjectsError as error:
-        return _review_end(call, context, verb, form, error=error)
+        return _review_end(call, context, verb, form, Outcome(error=error))
     if form.first("do") != "save":
-        return _review_end(call, context, verb, form, report=report)
+        return _review_end(call, context, verb, form, Outcome(report=report))
     addresses = Addresses.of(context.registry)
     if verb == "delete":
         parents = place.names[:-1] if place.relation.named else place.names
@@ -462,19 +480,14 @@ def _end(
 
 
 def _review_end(
-    call: Call,
-    context: ManagementContext,
-    verb: str,
-    form: Form | None,
-    *,
-    error: ConfobjectsError | None = None,
-    report: ChangeReport | None = None,
+    call: Call, context: ManagementContext, verb: str, form: Form | None, outcome: Outcome = NOTHING
 ) -> View:
     place = find_place(call, context.registry, verb)
     if place.is_list:
         raise UsageError("a list has no name and cannot be deleted")
     obj = context.get(place.relation.name, place.names)
     addresses = Addresses.of(context.registry)
+    error, report = outcome.error, outcome.report
     if verb == "delete" and error is None and report is None:
         try:
             report = context.delete(place.relation.name, place.names, dry_run=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from confobjects.definitions import PropertyDefinition, Registry
     from confobjects.diagnostics import Diagnostic
+    from confobjects.management.documents.comparing import Difference
     from confobjects.management.history.records import HistoryRecord, RecordedChange
     from confobjects.objects.changes import ChangeReport, ObjectChange
 
@@ -76,7 +77,11 @@ def show_record(one: HistoryRecord) -> Plan:
     return Plan(tuple(_show_recorded(change) for change in one.changes))
 
 
-_TESTS = {"tested": "tested before it was saved", "untested": "saved without a test", "declined": "saved without a test"}
+_TESTS = {
+    "tested": "tested before it was saved",
+    "untested": "saved without a test",
+    "declined": "saved without a test",
+}
 
 
 def _show_recorded(change: RecordedChange) -> ShownChange:
@@ -84,6 +89,17 @@ def _show_recorded(change: RecordedChange) -> ShownChange:
     restarted = ("disabled and enabled again by this change",) if change.restarted else ()
     tested = (_TESTS[change.test],) if change.test else ()
     return ShownChange(change.action, str(change.path), _text_of(change.new_path), values, (*restarted, *tested))
+
+
+def show_differences(found: Iterable[Difference]) -> Plan:
+    """Return in what two versions of a configuration differ."""
+    return Plan(tuple(map(_show_difference, found)))
+
+
+def _show_difference(one: Difference) -> ShownChange:
+    values = tuple(ShownValue(name, pair.before, pair.after) for name, pair in one.properties.items())
+    hidden = [name for name, pair in one.properties.items() if pair.another]
+    return ShownChange(one.action, str(one.path), "", values, tuple(f"{name} has another value" for name in hidden))
 
 
 def _text_of(path: object) -> str:
@@ -128,15 +144,10 @@ def list_actions(one: HistoryRecord, registry: Registry) -> list[str]:
         properties = _find_properties(change, registry)
         for name in change.names if change.action == "modify" else ():
             action = properties[name].admin_action if name in properties else None
-            if action is not None and action.kind not in {"none"}:
+            if action is not None and action.kind != "none":
                 found[f"{name} of {change.path}: {action.as_sentence()}"] = None
     return list(found)
 
 
 def _find_properties(change: RecordedChange, registry: Registry) -> Mapping[str, PropertyDefinition]:
     return registry.definition(change.type).properties if change.type in registry else {}
-
-
-def join_all(texts: Iterable[str]) -> str:
-    """Return several values as one text."""
-    return ", ".join(texts) or "–"

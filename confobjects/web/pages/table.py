@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 from confobjects.web.endpoints import Endpoint
-from confobjects.web.pages import entrance, objects
+from confobjects.web.pages import entrance, history, objects, overview
 from confobjects.web.pages.assets import answer_asset
-from confobjects.web.pages.views import look, perform, show
+from confobjects.web.pages.views import perform, show
 
 ENDPOINTS: Final = (
-    Endpoint("GET", "/static/{fingerprint}/{name}", "nobody", answer_asset, "The style sheet, the scripts and the icon."),
+    Endpoint(
+        "GET", "/static/{fingerprint}/{name}", "nobody", answer_asset, "The style sheet, the scripts and the icon."
+    ),
     Endpoint("GET", "/sign-in", "nobody", entrance.show_sign_in, "The form to sign in."),
     Endpoint("POST", "/sign-in", "nobody", entrance.sign_in, "Sign in."),
     Endpoint("POST", "/sign-out", "anybody", entrance.sign_out, "Sign out."),
+    Endpoint("GET", "/", "read", show(overview.show_overview), "The first page: what needs attention."),
     Endpoint("GET", "/objects/{address:path}", "read", show(objects.show_objects), "Objects of a kind, or one object."),
     Endpoint("POST", "/objects/{address:path}", "change", perform(objects.change_object), "Review or save an object."),
     Endpoint("GET", "/kind/{kind}", "read", show(objects.find_kind), "The way to the objects of a kind."),
@@ -22,7 +25,13 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/delete/{address:path}", "change", show(objects.show_delete), "What deleting an object would do."),
     Endpoint("POST", "/delete/{address:path}", "change", perform(objects.delete_object), "Delete an object."),
     Endpoint("GET", "/rename/{address:path}", "change", show(objects.show_rename), "The form of another name."),
-    Endpoint("POST", "/rename/{address:path}", "change", perform(objects.rename_object), "Review or save another name."),
+    Endpoint(
+        "POST", "/rename/{address:path}", "change", perform(objects.rename_object), "Review or save another name."
+    ),
+    Endpoint("GET", "/history", "read", show(history.show_history), "All changes, or those of one object."),
+    Endpoint("GET", "/history/{number}", "read", show(history.show_change), "One change, and what undo would do."),
+    Endpoint(
+        "POST", "/history/{number}", "change", perform(history.undo_change), "Take back a change, or all after it."
+    ),
+    Endpoint("GET", "/compare", "read", show(history.compare), "Two versions of the configuration compared."),
 )
-
-__all__ = ["ENDPOINTS", "look"]

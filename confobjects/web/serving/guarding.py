@@ -40,10 +40,13 @@ HEADERS: Final = (
     (b"content-security-policy", POLICY.encode()),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
 )
+"""What every answer has. Under ``no-referrer``, browsers send ``Origin: null`` with the forms of our own pages (Fetch, 3.2), and
+sign-in could not tell them from those of others.
+"""
 _SECURE: Final = (b"strict-transport-security", b"max-age=31536000")
 _NOT_KEPT: Final = (b"cache-control", b"no-store")
 _OURS: Final = frozenset(name for name, _ in (*HEADERS, _SECURE))

@@ -1,0 +1,36 @@
+"""The mail service of the configuration and its ledger, for pages.
+
+A configuration that has mistakes elsewhere keeps nobody from the ledger: only what says where it is must be right.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from confobjects.management.judging import judge_one
+from confobjects.service.opening import has_ledger, open_ledger_of
+from confobjects.service.places import KIND
+from confobjects.web.pages.starting import find_instance, start_site
+
+if TYPE_CHECKING:
+    from confobjects.management import ManagementContext
+    from confobjects.objects.effective import EffectiveObject
+    from confobjects.service.ledger import Ledger
+
+
+def load_service(context: ManagementContext) -> EffectiveObject:
+    """Return the mail service as a start sees it, whatever is wrong with it."""
+    return judge_one(start_site(context), context.get(KIND), find_instance(context))[0]
+
+
+@contextmanager
+def open_ledger(service: EffectiveObject) -> Iterator[Ledger | None]:
+    """Open the ledger of a mail service; None if there is none yet: pages make none. Raises LedgerError."""
+    if not has_ledger(service, os.environ):
+        yield None
+        return
+    with open_ledger_of(service, os.environ, unsealed=True) as ledger:
+        yield ledger
