@@ -92,7 +92,7 @@ class Editing:
         found = None if form is None else DRAFTS.read(form.first("draft"), self._person, self._place)
         if found is not None:
             return found, False
-        return self._new_draft({}), form is not None
+        return self._new_draft({}), form is not None and "draft" in form
 
     def _new_draft(self, secrets: Mapping[str, str]) -> Draft:
         base = {name: self._mask(name, texts) for name, texts in self.object.values.items()}

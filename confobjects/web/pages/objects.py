@@ -35,11 +35,15 @@ _LATEST: Final = 5
 """The changes that are shown beside an object."""
 
 
-def find_place(call: Call, registry: Registry, prefix: str) -> Place:
-    """Return what the address of a page means, behind its prefix. Raises errors for an address that means nothing."""
+def find_place(call: Call, registry: Registry, prefix: str, *, before: str = "") -> Place:
+    """Return what the address of a page means, behind its prefix. Raises errors for an address that means nothing.
+
+    ``before`` is what stands before the names of a page that is about one kind.
+    """
     raw: bytes = call.request.scope.get("raw_path") or call.request.scope["path"].encode()
     path = raw.decode("ascii", "replace").partition("?")[0]
-    return Addresses.of(registry).find_place(read_address(path.removeprefix(f"/{prefix}/")))
+    names = read_address(path.removeprefix(f"/{prefix}/"))
+    return Addresses.of(registry).find_place([before, *names] if before else names)
 
 
 # -- lists -------------------------------------------------------------------------------------------------------------
@@ -56,11 +60,14 @@ class ListRow(Record):
     test: str
 
 
-def show_objects(call: Call, context: ManagementContext) -> View:
-    """Return the page at an address below ``/objects``: a list, or an object."""
+def show_objects(call: Call, context: ManagementContext) -> View | Redirect:
+    """Return the page at an address below ``/objects``: a list, or an object; with ``fix``, what this change would do."""
     place = find_place(call, context.registry, "objects")
     if place.is_list:
         return _show_list(call, context, place)
+    if (fix := call.request.query_params.get("fix", "")) and call.caller.may("change"):
+        form = Form({"fix": (fix,)})
+        return act(call, Editing(context, call.caller.name, place.relation, place.names, form=form), "review")
     return _show_object(call, Editing(context, call.caller.name, place.relation, place.names), NOTHING)
 
 
@@ -85,7 +92,7 @@ def _show_list(call: Call, context: ManagementContext, place: Place) -> View:
             registry.short_type_of(obj.definition, relation),
             tuple(map(_join, shown)),
             _judge_state(judge, obj),
-            _name_standing(standings.get(obj.path)),
+            name_standing(standings.get(obj.path)),
         )
         for obj, shown in some
     ]
@@ -153,7 +160,8 @@ _STANDINGS: Final = {
 }
 
 
-def _name_standing(standing: Standing | None) -> str:
+def name_standing(standing: Standing | None) -> str:
+    """Return how an object stands with its last test in a word or two; nothing for one that has none."""
     return "" if standing is None else _STANDINGS[standing.state]
 
 
@@ -338,7 +346,7 @@ def describe_saved(context: ManagementContext, number: int) -> Saved | None:
     return Saved(one, tuple(list_commands(one, context.registry)), tuple(list_actions(one, context.registry)), untested)
 
 
-_CHOICES: Final[dict[str, Choice]] = {"save": "policy", "save-tested": "always", "save-untested": "never"}
+CHOICES: Final[dict[str, Choice]] = {"save": "policy", "save-tested": "always", "save-untested": "never"}
 """The buttons that save, with whether a test comes first."""
 
 
@@ -358,8 +366,8 @@ def act(call: Call, editing: Editing, button: str) -> View | Redirect:
     if "more" in (editing.form or Form()):
         return _show_object(call, editing, NOTHING)
     try:
-        if button in _CHOICES:
-            return _send_back(editing, editing.save(_CHOICES[button]))
+        if button in CHOICES:
+            return _send_back(editing, editing.save(CHOICES[button]))
         return _show_object(call, editing, Outcome(report=editing.plan()))
     except ConfobjectsError as error:
         return _show_object(call, editing, Outcome(error=error))

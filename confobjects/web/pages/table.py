@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from confobjects.web.endpoints import Endpoint
-from confobjects.web.pages import entrance, history, objects, overview
+from confobjects.web.pages import entrance, history, objects, overview, senders, testing
 from confobjects.web.pages.assets import answer_asset
 from confobjects.web.pages.views import perform, show
 
@@ -34,4 +34,15 @@ ENDPOINTS: Final = (
         "POST", "/history/{number}", "change", perform(history.undo_change), "Take back a change, or all after it."
     ),
     Endpoint("GET", "/compare", "read", show(history.compare), "Two versions of the configuration compared."),
+    Endpoint("GET", "/test/{address:path}", "test", show(testing.show_test), "The form of a test of an object."),
+    Endpoint(
+        "POST", "/test/{address:path}", "test", testing.begin_test, "Begin a test of an object, or send a test mail."
+    ),
+    Endpoint("GET", "/test-runs/{key}", "test", show(testing.show_run), "A test, as far as it has come."),
+    Endpoint("GET", "/test-runs/{key}/events", "test", testing.stream_run, "The stages of a test as they happen."),
+    Endpoint("GET", "/senders", "read", show(senders.show_senders), "The senders of mail."),
+    Endpoint("GET", "/new-sender", "change", show(senders.show_new_sender), "The form of a new sender."),
+    Endpoint("POST", "/new-sender", "change", perform(senders.create_sender), "Review or save a new sender."),
+    Endpoint("GET", "/senders/{name}", "read", show(senders.show_sender), "The form of a sender."),
+    Endpoint("POST", "/senders/{name}", "change", perform(senders.change_sender), "Review or save a sender."),
 )

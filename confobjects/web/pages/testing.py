@@ -1,0 +1,229 @@
+"""Tests of stored objects: the page that begins one, its stages as they happen, and what it found.
+
+A test connects as a delivery does; only a test mail sends something. Its result is kept with the object, as the command line does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+
+from confobjects.cli.mail_servers import limit_to_login
+from confobjects.errors import ConfobjectsError, UsageError
+from confobjects.management.verifying import Outcome, find_fingerprints, note_verification
+from confobjects.records import Record
+from confobjects.web.addresses import Addresses
+from confobjects.web.pages.forms import Form, read_form
+from confobjects.web.pages.objects import find_place, list_crumbs
+from confobjects.web.pages.remedies import Offer
+from confobjects.web.pages.rendering import render_template
+from confobjects.web.pages.runs import RUNS, Run
+from confobjects.web.pages.starting import evaluate
+from confobjects.web.pages.views import HEADERS, View, respond
+
+if TYPE_CHECKING:
+    from confobjects.management import ManagementContext
+    from confobjects.objects.effective import EffectiveObject
+    from confobjects.web.endpoints import Call
+
+_PERIOD: Final = 10.0
+"""Seconds after which a stream on which nothing happens gives a sign of life."""
+
+Note = Callable[[str, Outcome], None]
+"""Keeps how a test of the object at a path ended."""
+
+
+class Prepared(Record):
+    """A test that can begin: what is shown of it, and its work."""
+
+    facts: dict[str, Any]
+    work: Callable[[Run], Any]
+
+
+# -- what there is to test ---------------------------------------------------------------------------------------------
+
+
+def _test_delivery(obj: EffectiveObject, form: Form, run: Run, note: Note) -> Any:
+    """Test a mail server, or the one of a mail sender; with a recipient a mail is sent."""
+    from confobjects.mail.senders import find_server
+    from confobjects.service.tokens import find_tokens
+    from confobjects.transport.check import check_server
+
+    server, sender = find_server(obj)
+    to = list_recipients(form)
+    depth = "send" if to else "auth"
+    result = check_server(server, depth=depth, to=to, sender=sender, tokens=find_tokens, progress=run)
+    if result.code == "recipient-syntax":
+        return result
+    outcome = Outcome(result.depth, result.code, result.stage)
+    note(obj.path, outcome)
+    if sender is not None:
+        note(server.path, limit_to_login(outcome))
+    run.facts["offers"] = [] if result.ok else _offer_changes(run.facts["addresses"], server, result)
+    return result
+
+
+def _offer_changes(addresses: Mapping[str, str], server: EffectiveObject, result: Any) -> list[Offer]:
+    """Return the changes of a mail server that may mend its test, each as a link to its review."""
+    from urllib.parse import quote
+
+    from confobjects.mail.sender_forms import find_mendings
+
+    here = addresses[server.path]
+    found = []
+    for one in find_mendings(server, server.type, result.stage, result.property):
+        label = f"{one.label[:1].upper()}{one.label[1:]}"
+        if one.ask:
+            found.append(Offer(label, to=f"/objects/{here}#field:{one.ask[-1]}"))
+        else:
+            fix = [[name, text] for name, texts in one.values.items() for text in texts]
+            found.append(Offer(label, to=f"/objects/{here}?fix={quote(json.dumps(fix))}"))
+    return found
+
+
+def _test_token(obj: EffectiveObject, _form: Form, _run: Run, note: Note) -> Any:
+    """Get a token from an OAuth 2.0 provider."""
+    from confobjects.oauth.checking import check_provider
+    from confobjects.service.tokens import find_tokens
+
+    result = check_provider(obj.path, lambda: find_tokens(obj))
+    note(obj.path, Outcome("token", result.code, "token" if result.code else ""))
+    return result
+
+
+CHECKS: Final[Mapping[str, Callable[[EffectiveObject, Form, Run, Note], Any]]] = {
+    "delivery": _test_delivery,
+    "token": _test_token,
+}
+"""What carries out a test, by the name of the check in ``verification`` of a definition."""
+
+
+def list_recipients(form: Form) -> Sequence[str]:
+    """Return the recipients that were typed: one, or several with commas between them."""
+    return tuple(text.strip() for text in form.first("to").split(",") if text.strip())
+
+
+# -- pages -------------------------------------------------------------------------------------------------------------
+
+
+def show_test(call: Call, context: ManagementContext) -> View:
+    """Return the page from which an object is tested."""
+    return _show_form(call, context, None)
+
+
+def _show_form(
+    call: Call, context: ManagementContext, error: ConfobjectsError | None, form: Form | None = None
+) -> View:
+    place = find_place(call, context.registry, "test")
+    if place.is_list:
+        raise UsageError("a list cannot be tested")
+    obj = context.get(place.relation.name, place.names)
+    verification = obj.definition.verification
+    if verification is None or verification.check not in CHECKS:
+        raise UsageError(f"there is no test of {place.relation.friendly_plural}")
+    parents = place.names[:-1] if place.relation.named else place.names
+    addresses = Addresses.of(context.registry)
+    name = obj.name or place.relation.friendly
+    data = {
+        "name": name,
+        "address": addresses.write_path(obj.path),
+        "verification": verification,
+        "sends": verification.check == "delivery" and call.caller.may("send"),
+        "to": "" if form is None else form.first("to"),
+        "crumbs": [
+            *list_crumbs(context.registry, place.relation, parents),
+            (place.relation.friendly_plural, f"/objects/{addresses.write_list(place.relation, parents)}"),
+            (name, f"/objects/{addresses.write_path(obj.path)}"),
+        ],
+        "problems": [] if error is None else error.diagnostics,
+    }
+    return View("test.html", f"Test {name}", data, 200 if error is None else error.http_status)
+
+
+async def begin_test(call: Call) -> Response:
+    """Begin a test, and lead to its page."""
+    form = await read_form(call.request)
+
+    def prepare(context: ManagementContext) -> Prepared | Response:
+        try:
+            return _prepare(call, context, form)
+        except ConfobjectsError as error:
+            return respond(call, context, _show_form(call, context, error, form))
+
+    prepared = await call.web.served.read(prepare)
+    if isinstance(prepared, Response):
+        return prepared
+    run = RUNS.begin(call.caller.name, prepared.facts, prepared.work)
+    return RedirectResponse(f"/test-runs/{run.key}", 303, HEADERS)
+
+
+def _prepare(call: Call, context: ManagementContext, form: Form) -> Prepared:
+    place = find_place(call, context.registry, "test")
+    obj = context.get(place.relation.name, place.names)
+    verification = obj.definition.verification
+    if verification is None or verification.check not in CHECKS:
+        raise UsageError(f"there is no test of {place.relation.friendly_plural}")
+    is_mail = form.first("do") == "send"
+    if is_mail and not list_recipients(form):
+        raise UsageError("a test mail needs a mail address to send it to")
+    if not is_mail:
+        form = Form()
+    effective = evaluate(context, obj)
+    made_with = find_fingerprints(context.site, obj.path)
+    addresses = Addresses.of(context.registry)
+    paths = {str(path): addresses.write_path(path) for path in (obj.path, *made_with)}
+    site = context.site
+
+    def note(path: str, outcome: Outcome) -> None:
+        found = site.registry.parse_path(path)
+        if found in made_with:
+            note_verification(site, found, outcome, made_with[found])
+
+    def work(run: Run) -> Any:
+        return CHECKS[verification.check](effective, form, run, note)
+
+    facts = {
+        "name": obj.name or place.relation.friendly,
+        "path": str(obj.path),
+        "address": paths[str(obj.path)],
+        "addresses": paths,
+        "to": list(list_recipients(form)),
+        "offers": [],
+    }
+    return Prepared(facts, work)
+
+
+def show_run(call: Call, context: ManagementContext) -> View:
+    """Return the page of a test that is under way or over."""
+    run = _find_run(call)
+    sends = bool(run.facts["to"])
+    title = f"{'Test email from' if sends else 'Test of'} {run.facts['name']}"
+    del context
+    return View("run.html", title, {"run": run})
+
+
+def _find_run(call: Call) -> Run:
+    return RUNS.find(call.request.path_params["key"], call.caller.name)
+
+
+async def stream_run(call: Call) -> Response:
+    """Answer with the stages of a test as they happen."""
+    run = _find_run(call)
+    return StreamingResponse(_tell(call, run), headers=HEADERS, media_type="text/event-stream")
+
+
+async def _tell(call: Call, run: Run) -> AsyncIterator[str]:
+    while call.web.identity.is_current(call.request):
+        is_over = run.is_over
+        yield _format_event(render_template("run_state.html", {"run": run}))
+        if is_over:
+            yield "event: over\ndata: over\n\n"
+            return
+        await run.wait(_PERIOD)
+
+
+def _format_event(text: str) -> str:
+    return "".join(f"data: {line}\n" for line in text.splitlines()) + "\n"
