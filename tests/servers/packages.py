@@ -149,6 +149,12 @@ SERVERS: Mapping[str, Server] = {
             used_by="tests/transport/test_token.py",
         ),
         Server(
+            name="chromium",
+            packages=("chromium",),
+            probes={"chromium": "chromium"},
+            used_by="tests/web/browser",
+        ),
+        Server(
             name="systemd-analyze",
             packages=("systemd",),
             probes={"systemd-analyze": "systemd-analyze"},

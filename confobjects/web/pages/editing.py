@@ -154,7 +154,9 @@ class Editing:
         return texts
 
     def _differs(self, prop: PropertyDefinition, texts: Texts) -> bool:
-        """Tell whether a form wants other texts than it was given."""
+        """Tell whether a form wants other texts than it was given; a secret that was typed is always wanted: it is given again."""
+        if prop.sensitive and texts:
+            return True
         base = self.draft.base.get(prop.name, ())
         if tuple(mask_secret(prop, text) for text in texts) != base:
             return True

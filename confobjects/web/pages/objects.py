@@ -16,6 +16,7 @@ from confobjects.web.pages.editing import Editing, split_problems
 from confobjects.web.pages.forms import Form
 from confobjects.web.pages.reviewing import show_plan
 from confobjects.web.pages.views import Redirect, View
+from confobjects.web.problems import NoSuchAddressError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -196,6 +197,11 @@ def find_kind(call: Call, context: ManagementContext) -> Redirect:
     """Lead to the objects of a kind that is at the top."""
     relation = context.registry.relation(call.request.path_params["kind"])
     return Redirect(f"/objects/{Addresses.of(context.registry).write_list(relation)}")
+
+
+def find_nothing(call: Call, _context: ManagementContext) -> View:
+    """Answer for an address that means nothing. Raises NoSuchAddressError."""
+    raise NoSuchAddressError(f"there is no page {call.request.url.path[:100]}")
 
 
 # -- one object --------------------------------------------------------------------------------------------------------

@@ -45,4 +45,5 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/new-sender", "change", perform(senders.create_sender), "Review or save a new sender."),
     Endpoint("GET", "/senders/{name}", "read", show(senders.show_sender), "The form of a sender."),
     Endpoint("POST", "/senders/{name}", "change", perform(senders.change_sender), "Review or save a sender."),
+    Endpoint("GET", "/{address:path}", "anybody", show(objects.find_nothing), "That there is no such page."),
 )

@@ -8,13 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from confobjects.cli.mail_servers import limit_to_login
 from confobjects.errors import ConfobjectsError, UsageError
+from confobjects.management import ChangeSignature
 from confobjects.management.verifying import Outcome, find_fingerprints, note_verification
 from confobjects.records import Record
+from confobjects.startup import current_time
 from confobjects.web.addresses import Addresses
 from confobjects.web.pages.forms import Form, read_form
 from confobjects.web.pages.objects import find_place, list_crumbs
@@ -62,26 +65,41 @@ def _test_delivery(obj: EffectiveObject, form: Form, run: Run, note: Note) -> An
     note(obj.path, outcome)
     if sender is not None:
         note(server.path, limit_to_login(outcome))
-    run.facts["offers"] = [] if result.ok else _offer_changes(run.facts["addresses"], server, result)
+    run.facts["offers"] = [] if result.ok else _offer_changes(run.facts, server, result)
     return result
 
 
-def _offer_changes(addresses: Mapping[str, str], server: EffectiveObject, result: Any) -> list[Offer]:
+def _offer_changes(facts: Mapping[str, Any], server: EffectiveObject, result: Any) -> list[Offer]:
     """Return the changes of a mail server that may mend its test, each as a link to its review."""
-    from urllib.parse import quote
-
     from confobjects.mail.sender_forms import find_mendings
+    from confobjects.mail.setup import TRUST
 
-    here = addresses[server.path]
+    here = f"/objects/{facts['addresses'][server.path]}"
     found = []
     for one in find_mendings(server, server.type, result.stage, result.property):
         label = f"{one.label[:1].upper()}{one.label[1:]}"
+        if one.ask == (TRUST,):
+            found += [_offer_fix(here, f"Trust whom “{name}” trusts", [[TRUST, name]]) for name in facts["trusts"]]
         if one.ask:
-            found.append(Offer(label, to=f"/objects/{here}#field:{one.ask[-1]}"))
+            found.append(Offer(label, to=f"{here}#field:{one.ask[-1]}"))
         else:
             fix = [[name, text] for name, texts in one.values.items() for text in texts]
-            found.append(Offer(label, to=f"/objects/{here}?fix={quote(json.dumps(fix))}"))
+            found.append(_offer_fix(here, label, fix))
     return found
+
+
+def _offer_fix(here: str, label: str, fix: list[list[str]]) -> Offer:
+    return Offer(label, to=f"{here}?fix={quote(json.dumps(fix))}")
+
+
+_MOST_OFFERED: Final = 5
+"""Trust manager providers that are offered, at most."""
+
+
+def _list_trusts(context: ManagementContext) -> list[str]:
+    from confobjects.mail.setup import TRUST
+
+    return [obj.name for obj in context.list(TRUST)[:_MOST_OFFERED]] if TRUST in context.registry.relations() else []
 
 
 def _test_token(obj: EffectiveObject, _form: Form, _run: Run, note: Note) -> Any:
@@ -175,7 +193,8 @@ def _prepare(call: Call, context: ManagementContext, form: Form) -> Prepared:
     made_with = find_fingerprints(context.site, obj.path)
     addresses = Addresses.of(context.registry)
     paths = {str(path): addresses.write_path(path) for path in (obj.path, *made_with)}
-    site = context.site
+    person = call.caller.name
+    site = context.site.replace(sign=lambda: ChangeSignature(current_time(), person, "console"))
 
     def note(path: str, outcome: Outcome) -> None:
         found = site.registry.parse_path(path)
@@ -192,6 +211,7 @@ def _prepare(call: Call, context: ManagementContext, form: Form) -> Prepared:
         "addresses": paths,
         "to": list(list_recipients(form)),
         "offers": [],
+        "trusts": _list_trusts(context),
     }
     return Prepared(facts, work)
 

@@ -74,6 +74,14 @@ def test_the_password_is_asked_again_when_it_would_go_elsewhere(console: Console
         assert context.get("mail-server", "acme").values["smtp-server"] == ("other.acme.example:587",)
 
 
+def test_the_same_password_again_is_given_again(console: Console) -> None:
+    add_sender(console)
+    page = console.visit('/objects/mail-servers/acme?fix=[["trust-manager-provider","System"]]')
+    assert page.status == 422
+    page = console.press("Save", {"value:auth-password": FIELDS["auth-password"]})
+    assert "Configuration saved." in page.text
+
+
 def test_a_provider_fills_in_what_it_documents(console: Console) -> None:
     console.visit("/new-sender")
     page = console.press("Next", {"provider": "google"})
