@@ -20,6 +20,7 @@ from confobjects.mail.setup import (
     SENDER_KIND,
     SERVER_KIND,
     TRUST,
+    USED,
     USER,
     Given,
     MailSetup,
@@ -78,6 +79,18 @@ SENDER_FIELDS: Final = (
     ),
 )
 FIELDS: Final = (*SERVER_FIELDS, *SENDER_FIELDS)
+
+SERVICE_CHOICES: Final = (USED, "sender", "default-sender")
+"""The properties of the mail service that say who mail comes from: whether the custom sender is used, that one, the default one."""
+SERVICE_LIMITS: Final = (
+    "enabled",
+    "recipient-limit",
+    "recipient-window",
+    "limited-category",
+    "suppress-after",
+    "rate-limit",
+)
+"""Its properties that say whether mail is accepted, and how much."""
 
 
 def split_address(text: str) -> tuple[str, str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
 
 from confobjects.actions import RemedyAction, Verb, plain
 from confobjects.records import Record
@@ -100,8 +99,3 @@ def read_fix(text: str) -> list[tuple[str, str]]:
         return [(str(name), str(value)) for name, value in found]
     except (ValueError, TypeError, RecursionError):
         return []
-
-
-def add_query(address: str, **given: str) -> str:
-    """Return an address with a query."""
-    return f"{address}?{urlencode(given)}"

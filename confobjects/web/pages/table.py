@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from confobjects.web.endpoints import Endpoint
-from confobjects.web.pages import entrance, history, objects, overview, senders, testing
+from confobjects.web.pages import entrance, history, mail_service, mails, objects, overview, senders, testing
 from confobjects.web.pages.assets import answer_asset
-from confobjects.web.pages.views import perform, show
+from confobjects.web.pages.views import look, perform, show
 
 ENDPOINTS: Final = (
     Endpoint(
@@ -45,5 +45,14 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/new-sender", "change", perform(senders.create_sender), "Review or save a new sender."),
     Endpoint("GET", "/senders/{name}", "read", show(senders.show_sender), "The form of a sender."),
     Endpoint("POST", "/senders/{name}", "change", perform(senders.change_sender), "Review or save a sender."),
+    Endpoint("GET", "/mail-service", "read", show(mail_service.show_service), "The mail service, and how it is."),
+    Endpoint(
+        "POST", "/mail-service", "change", perform(mail_service.change_service), "Review or save the mail service."
+    ),
+    Endpoint("GET", "/queue", "read", show(mails.show_queue), "The mails that were accepted."),
+    Endpoint("GET", "/queue/{mail}", "read", show(mails.show_mail), "One mail, with its attempts."),
+    Endpoint("POST", "/queue/{mail}", "change", look(mails.change_mail), "Send a mail again, or give it up."),
+    Endpoint("GET", "/recipients", "read", show(mails.show_recipients), "How many mails addresses have got."),
+    Endpoint("POST", "/recipients", "change", look(mails.change_recipient), "Reset a count, or lift a suppression."),
     Endpoint("GET", "/{address:path}", "anybody", show(objects.find_nothing), "That there is no such page."),
 )
