@@ -7,7 +7,7 @@ time is linear except for sorting, and nothing is recursive, because a configura
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -48,8 +48,8 @@ class _EdgeRoute(Record):
     turned: bool
 
 
-def as_svg(graph: Graph) -> str:
-    """Return the graph as an SVG document."""
+def as_svg(graph: Graph, links: Mapping[str, str] | None = None) -> str:
+    """Return the graph as an SVG document. ``links`` are the addresses that boxes lead to, by the keys of their objects."""
     graph = _merge_edges(graph)
     layers, ways = _arrange_layers(graph)
     places = _place_boxes(layers, {node.key: node for node in graph.nodes})
@@ -57,7 +57,8 @@ def as_svg(graph: Graph) -> str:
     right = max((place.x + place.width for place in places.values()), default=0.0) + _MARGIN + 60 * loops
     bottom = max((place.y + _HEIGHT for place in places.values()), default=0.0) + _MARGIN
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{right:.0f}" height="{bottom:.0f}" viewBox="0 0 {right:.0f} {bottom:.0f}"'
-    style = ' font-family="sans-serif" font-size="13" role="img">'
+    role = "group" if links else "img"
+    style = f' font-family="sans-serif" font-size="13" role="{role}">'
     markers = "".join(_draw_marker(name, colour) for name, colour in _COLOURS.items())
     return "\n".join(
         [
@@ -65,7 +66,7 @@ def as_svg(graph: Graph) -> str:
             "<title>Objects and their references</title>",
             f"<defs>{markers}</defs>",
             *(line for way in ways for line in _draw_route(way, places)),
-            *(line for node in graph.nodes for line in _draw_node(node, places[node.key])),
+            *(line for node in graph.nodes for line in _draw_linked(node, places[node.key], links or {})),
             "</svg>",
         ]
     )
@@ -206,6 +207,13 @@ def _count_letters(text: str) -> int:
 
 
 # -- the drawing -------------------------------------------------------------------------------------------------
+
+
+def _draw_linked(node: Node, place: _BoxPlace, links: Mapping[str, str]) -> Iterator[str]:
+    address = links.get(node.key)
+    if address is None:
+        return _draw_node(node, place)
+    return iter((f'<a href="{escape_xml(address)}">', *_draw_node(node, place), "</a>"))
 
 
 def _draw_node(node: Node, place: _BoxPlace) -> Iterator[str]:

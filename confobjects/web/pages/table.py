@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from confobjects.web.endpoints import Endpoint
-from confobjects.web.pages import entrance, history, mail_service, mails, objects, overview, senders, testing
+from confobjects.web.pages import entrance, history, mail_service, mails, objects, overview, reading, senders, testing
 from confobjects.web.pages.assets import answer_asset
 from confobjects.web.pages.views import look, perform, show
 
@@ -54,5 +54,9 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/queue/{mail}", "change", look(mails.change_mail), "Send a mail again, or give it up."),
     Endpoint("GET", "/recipients", "read", show(mails.show_recipients), "How many mails addresses have got."),
     Endpoint("POST", "/recipients", "change", look(mails.change_recipient), "Reset a count, or lift a suppression."),
+    Endpoint("GET", "/graph", "read", show(reading.show_graph), "Objects and their references as a picture."),
+    Endpoint("GET", "/explain", "read", show(reading.show_explained), "How stored expressions get their values."),
+    Endpoint("GET", "/definitions", "read", show(reading.show_definitions), "Every kind of object."),
+    Endpoint("GET", "/definitions/{name}", "read", show(reading.show_definition), "The reference of a definition."),
     Endpoint("GET", "/{address:path}", "anybody", show(objects.find_nothing), "That there is no such page."),
 )

@@ -101,7 +101,7 @@ class Visitor:
         self.page.evaluate(read_axe())
         found = self.page.evaluate("options => axe.run(document, options)", {"resultTypes": ["violations"], **options})
         told = [(one["id"], one["help"], [node["html"] for node in one["nodes"]]) for one in found["violations"]]
-        assert told == [], self.page.url
+        assert told == [], f"{self.page.url}: {told}"
 
     def scrolls_only_down(self) -> None:
         """Check that nothing stands out to the right of the window."""
