@@ -58,7 +58,7 @@ def show_history(call: Call, context: ManagementContext) -> View:
         "page": page,
         "pages": max(1, -(-len(newest) // PAGE)),
     }
-    return View("history.html", f"History of {of}" if of else "History", data)
+    return View("history.html", f"History of {of}" if of else "History", data, is_live=True)
 
 
 def _parse_path(context: ManagementContext, text: str) -> Any:

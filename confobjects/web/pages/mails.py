@@ -57,7 +57,7 @@ def show_queue(call: Call, context: ManagementContext) -> View:
         "sender": sender,
         "to": to,
     }
-    return View("queue.html", "Queue", data)
+    return View("queue.html", "Queue", data, is_live=True)
 
 
 def _make_row(entry: Entry) -> MailRow:
@@ -159,7 +159,7 @@ def show_recipients(call: Call, context: ManagementContext) -> View:
         "categories": sorted(settings.limited_categories),
         "may_change": call.caller.may("change"),
     }
-    return View("recipients.html", "Recipients", data)
+    return View("recipients.html", "Recipients", data, is_live=True)
 
 
 def change_recipient(_call: Call, context: ManagementContext, form: Form) -> View | Redirect:

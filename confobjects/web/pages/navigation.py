@@ -49,11 +49,14 @@ _MORE: Final = (
 def make_frame(call: Call, context: ManagementContext | None) -> dict[str, Any]:
     """Return what the frame of a page shows."""
     person = call.person
+    query = call.request.url.query
     reads = person is not None and person.may("read") and context is not None
     return {
         "person": person,
         "menu": list(_make_menu(context.registry)) if reads and context is not None else [],
         "path": call.request.url.path,
+        "address_": f"{call.request.url.path}{query and f'?{query}'}",
+        "since": call.web.live.id,
         "csrf": call.web.identity.csrf_token(call.request),
         "waiting": find_waiting(context) if reads and context is not None else (),
     }

@@ -112,7 +112,7 @@ def _show_list(call: Call, context: ManagementContext, place: Place) -> View:
         "crumbs": list_crumbs(registry, relation, place.names),
         "may_change": call.caller.may("change"),
     }
-    return View("list.html", _capitalise(relation.friendly_plural), data)
+    return View("list.html", _capitalise(relation.friendly_plural), data, is_live=True)
 
 
 def _is_state(registry: Registry, relation: Relation, name: str) -> bool:

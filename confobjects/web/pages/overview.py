@@ -71,7 +71,7 @@ def show_overview(call: Call, context: ManagementContext) -> View:
         "queue": _count_mails(context),
         "may_test": call.caller.may("test"),
     }
-    return View("overview.html", "Overview", data)
+    return View("overview.html", "Overview", data, is_live=True)
 
 
 def _count_objects(context: ManagementContext) -> Iterator[Count]:

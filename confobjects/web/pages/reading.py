@@ -65,7 +65,7 @@ def show_graph(call: Call, context: ManagementContext) -> View:
         "edges": [one for one in found.edges if one.label] if is_drawn else [],
         "number": len(found.nodes),
     }
-    return View("graph.html", f"Graph of {of}" if of else "Graph", data)
+    return View("graph.html", f"Graph of {of}" if of else "Graph", data, is_live=True)
 
 
 # -- expressions -------------------------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ def show_explained(call: Call, context: ManagementContext) -> View:
     explainer = _Explainer(context)
     found = list(islice((one for obj in objects for one in explainer.explain(obj)), _MOST_EXPRESSIONS + 1))
     data = {"of": of, "found": found[:_MOST_EXPRESSIONS], "has_more": len(found) > _MOST_EXPRESSIONS}
-    return View("explain.html", f"Explain {of}" if of else "Explain", data)
+    return View("explain.html", f"Explain {of}" if of else "Explain", data, is_live=True)
 
 
 class _Explainer:
@@ -146,7 +146,7 @@ def show_definitions(_call: Call, context: ManagementContext) -> View:
                 (relation, registry.definition(relation.target), types, _name_source(registry, relation.target))
             )
     unusable = [problem for one in registry.unusable for problem in one.problems]
-    return View("definitions.html", "Definitions", {"kinds": kinds, "problems": unusable})
+    return View("definitions.html", "Definitions", {"kinds": kinds, "problems": unusable}, is_live=True)
 
 
 def _name_source(registry: Registry, name: str) -> str:

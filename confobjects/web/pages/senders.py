@@ -94,7 +94,7 @@ def show_senders(call: Call, context: ManagementContext) -> View:
         for obj in found
     ]
     data = {"rows": rows, "may_change": call.caller.may("change"), "may_test": call.caller.may("test")}
-    return View("senders.html", "Senders", data)
+    return View("senders.html", "Senders", data, is_live=True)
 
 
 def _first(obj: ManagedObject, name: str) -> str:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 from confobjects.web.endpoints import Endpoint
-from confobjects.web.pages import entrance, history, mail_service, mails, objects, overview, reading, senders, testing
+from confobjects.web.pages import (
+    entrance,
+    history,
+    live,
+    mail_service,
+    mails,
+    objects,
+    overview,
+    reading,
+    senders,
+    testing,
+)
 from confobjects.web.pages.assets import answer_asset
 from confobjects.web.pages.views import look, perform, show
 
@@ -58,5 +69,6 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/explain", "read", show(reading.show_explained), "How stored expressions get their values."),
     Endpoint("GET", "/definitions", "read", show(reading.show_definitions), "Every kind of object."),
     Endpoint("GET", "/definitions/{name}", "read", show(reading.show_definition), "The reference of a definition."),
+    Endpoint("GET", "/live", "read", live.stream_live, "What others change, as it happens."),
     Endpoint("GET", "/{address:path}", "anybody", show(objects.find_nothing), "That there is no such page."),
 )

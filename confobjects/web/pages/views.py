@@ -36,12 +36,16 @@ HEADERS: Final = {"Cache-Control": "no-store"}
 
 
 class View(Record):
-    """A page: its template, and what the template is given. ``title`` is its heading."""
+    """A page: its template, and what the template is given. ``title`` is its heading.
+
+    One that only shows something is shown anew when the configuration changes (``is_live``).
+    """
 
     template: str
     title: str
     data: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
+    is_live: bool = False
 
 
 class Redirect(Record):
@@ -95,7 +99,10 @@ def respond(call: Call, context: ManagementContext | None, found: View | Redirec
 
 def make_page(found: View, frame: Mapping[str, Any]) -> Response:
     """Return a page in its frame."""
-    text = render_template(found.template, {**frame, "title": found.title, **found.data})
+    text = render_template(
+        found.template,
+        {**frame, "title": found.title, **({"is_shown_anew": True} if found.is_live else {}), **found.data},
+    )
     return Response(text, found.status, HEADERS, "text/html")
 
 

@@ -187,11 +187,15 @@ class Subscription:
             await self._changed.wait()
         return self._waiting.popleft()
 
-    def take_all(self) -> bytes:
-        """Return what waits as bytes, and let it wait no longer."""
-        told = b"".join(one.data for one in self._waiting)
+    def take_events(self) -> list[StreamEvent]:
+        """Return what waits, and let it wait no longer."""
+        told = list(self._waiting)
         self._waiting.clear()
         return told
+
+    def take_all(self) -> bytes:
+        """Return what waits as bytes, and let it wait no longer."""
+        return b"".join(one.data for one in self.take_events())
 
     @property
     def is_over(self) -> bool:

@@ -86,6 +86,19 @@ class Visitor:
         """Wait until the page has a text."""
         expect(self.page.locator("main")).to_contain_text(text)
 
+    def hears(self, text: str) -> None:
+        """Wait until the page tells something by itself."""
+        expect(self.page.locator("#live")).to_contain_text(text)
+
+    def hears_of_link(self, link: str) -> None:
+        """Look again and again until there is a link."""
+        for _ in range(100):
+            if self.page.get_by_role("link", name=link, exact=True).count():
+                return
+            self.page.wait_for_timeout(100)
+            self.page.reload()
+        raise AssertionError(link)
+
     def does_not_see(self, text: str) -> None:
         """Wait until the page does not have a text."""
         expect(self.page.locator("main")).not_to_contain_text(text)

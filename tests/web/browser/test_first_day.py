@@ -1,9 +1,18 @@
-"""The first day of somebody who has seen none of this."""
+"""The first day of somebody who has seen none of this, and the second, with a colleague."""
 
 from __future__ import annotations
 
+import json
+
+from playwright.sync_api import Browser
+
+import confobjects
+from confobjects.definitions.installed import InstalledText, digest_of
+from confobjects.management.installing import install
 from tests.servers.postfix import PASSWORD, REALM, USER, Postfix
 from tests.web.browser.person import Visitor
+from tests.web.kinds import LIGHTHOUSE
+from tests.web.serving import ServeProcess
 
 LOGIN = f"{USER}@{REALM}"
 
@@ -52,3 +61,37 @@ def test_somebody_adds_a_sender_mends_it_sends_a_mail_and_undoes_it(visitor: Vis
     visitor.sees("Configuration saved.")
     visitor.open("Senders")
     visitor.sees("There are no senders yet.")
+
+
+def test_two_people_see_what_the_other_one_does(browser: Browser, console: ServeProcess, url: str) -> None:
+    base = f"http://127.0.0.1:{console.port}"
+    with Visitor(browser, base) as ann, Visitor(browser, base) as bob:
+        ann.sign_in("administrator")
+        bob.sign_in("operator")
+        ann.go_to("/objects/mail-servers")
+        ann.sees("There are no Mail Servers yet.")
+        bob.go_to("/new/mail-servers?type=generic")
+        bob.type_in("Name", "shared")
+        bob.choose("enabled", "false")
+        bob.type_in("smtp-server", "mail.example.com")
+        bob.press("Save")
+        ann.sees("mail.example.com")
+
+        ann.open("shared")
+        bob.type_in("auth-username", "bob")
+        bob.press("Save")
+        bob.sees("Configuration saved.")
+        ann.hears("The configuration has changed since this page was made.")
+        ann.type_in("smtp-server", "other.example.com")
+        ann.press("Save")
+        ann.sees("Somebody has changed this object since you opened it.")
+        ann.press("Save")
+        ann.sees("Configuration saved.")
+
+        with confobjects.open(url) as context, context.change() as tx:
+            text = json.dumps(LIGHTHOUSE)
+            install(tx, [InstalledText("lighthouse", "here", text, digest_of(text))])
+        bob.go_to("/")
+        bob.hears_of_link("Lighthouses")
+        bob.open("Lighthouses")
+        bob.sees("There are no Lighthouses yet.")

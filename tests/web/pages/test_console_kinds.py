@@ -14,22 +14,7 @@ from confobjects.syntaxes import REGISTRY
 from confobjects.web.addresses import Addresses
 from confobjects.web.pages.controls import CONTROLS
 from tests.web.console import Console, make_console, url_of
-
-LIGHTHOUSE = {
-    "$schema": "managed-object.schema.json",
-    "name": "lighthouse",
-    "version": 1,
-    "synopsis": "A light for ships.",
-    "relation": {"parent": "root", "kind": "instantiable", "branch": "cn=Lighthouses"},
-    "properties": {
-        "colour": {
-            "synopsis": "The colour of its light.",
-            "mandatory": True,
-            "syntax": {"type": "enumeration", "values": {"red": "Port.", "green": "Starboard."}},
-        },
-        "height": {"synopsis": "How high it is.", "syntax": "integer", "default": {"values": ["10"]}},
-    },
-}
+from tests.web.kinds import LIGHTHOUSE
 
 
 @pytest.fixture
