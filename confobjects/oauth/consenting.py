@@ -76,7 +76,11 @@ class Consent:
         if "code" not in answer:
             words = make_visible(answer.get("error_description", "") or answer.get("error", ""))[:300]
             raise trouble_with(self._settings, "token-denied", said=f": {words}" if words else "")
-        return self._exchange(make_code_fields(answer["code"], receiver.redirect, verifier))
+        return self.exchange_code(answer["code"], receiver.redirect, verifier)
+
+    def exchange_code(self, code: str, redirect: str, verifier: str) -> Token:
+        """Return the tokens for the code of a consent, which a browser has brought to ``redirect``."""
+        return self._exchange(make_code_fields(code, redirect, verifier))
 
     def by_device(self, tell: Callable[[DeviceCodes], None]) -> Token:
         """Return the tokens after a consent on another device (RFC 8628). ``tell`` is called with the codes to show."""

@@ -70,7 +70,7 @@ class Client(ClientMixin):
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         parts = urlsplit(redirect_uri)  # a port of loopback of the client's choice (RFC 8252, section 7.3)
-        return (parts.scheme, parts.hostname, parts.path) == ("http", "127.0.0.1", "/")
+        return (parts.scheme, parts.hostname) == ("http", "127.0.0.1") and parts.path in {"/", "/authorise-callback"}
 
     def check_client_secret(self, client_secret: str) -> bool:
         return secrets.compare_digest(self.secret.encode(), client_secret.encode())

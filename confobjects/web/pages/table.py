@@ -6,6 +6,7 @@ from typing import Final
 
 from confobjects.web.endpoints import Endpoint
 from confobjects.web.pages import (
+    consenting,
     entrance,
     history,
     live,
@@ -69,6 +70,12 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/explain", "read", show(reading.show_explained), "How stored expressions get their values."),
     Endpoint("GET", "/definitions", "read", show(reading.show_definitions), "Every kind of object."),
     Endpoint("GET", "/definitions/{name}", "read", show(reading.show_definition), "The reference of a definition."),
+    Endpoint("GET", "/authorise/{address:path}", "change", show(consenting.show_authorise), "The way to a provider."),
+    Endpoint("GET", consenting.CALLBACK, "nobody", consenting.come_back, "The way back from a provider."),
+    Endpoint(
+        "GET", "/authorised", "change", show(consenting.show_authorised), "The question whether to save a consent."
+    ),
+    Endpoint("POST", "/authorised", "change", perform(consenting.save_consent), "Save a consent."),
     Endpoint("GET", "/live", "read", live.stream_live, "What others change, as it happens."),
     Endpoint("GET", "/{address:path}", "anybody", show(objects.find_nothing), "That there is no such page."),
 )
