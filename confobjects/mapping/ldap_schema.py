@@ -28,6 +28,7 @@ from confobjects.syntaxes import LdapSyntax
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry
+    from confobjects.mapping.ldap_roles import AccessRoles, RoleFacts
 
 FORMATS: Final = ("openldap", "rfc4512")
 """How a schema is written: as an entry below ``cn=schema,cn=config``, or as the subschema entry of RFC 4512."""
@@ -378,19 +379,24 @@ def is_secret(prop: PropertyDefinition) -> bool:
     return prop.sensitive or prop.syntax.sensitive
 
 
-def format_access_rules(registry: Registry, server: str, base: DN, admin: DN) -> str:
+def format_access_rules(registry: Registry, server: str, base: DN, admin: DN, roles: AccessRoles | None = None) -> str:
     """Return LDIF for ldapmodify with rules for the entries at and below a base.
 
     ``admin`` reads and writes everything, other users who have logged in read all but the secrets, and nobody else
     reads anything. Each of them may make reports of followers beside the base, and read and change its own; the records of
-    tests are read by all of them.
+    tests are read by all of them. With ``roles`` only who has one reads, see :mod:`confobjects.mapping.ldap_roles`.
     Raises :class:`~confobjects.errors.UsageError` for a server that is not in :data:`SERVERS`.
     """
     _check_known(server, SERVERS, "server")
-    return _ACCESS[server](find_secret_attributes(registry), base, admin)
+    secrets = find_secret_attributes(registry)
+    if not roles:
+        return _ACCESS[server](secrets, base, admin, None)
+    from confobjects.mapping.ldap_roles import collect_facts
+
+    return _ACCESS[server](secrets, base, admin, collect_facts(registry, base, admin, roles, secrets))
 
 
-def _format_openldap_rules(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
+def _format_openldap_rules(secrets: tuple[str, ...], base: DN, admin: DN, facts: RoleFacts | None) -> str:
     branch, tests = _place_apart(base, FOLLOWERS), _place_apart(base, VERIFICATIONS)
     filter_ = f"filter=(objectClass={followers.FOLLOWER_CLASS})"
     own = f'by dn.exact="{admin}" write by dnattr=creatorsName write by * none'
@@ -398,11 +404,16 @@ def _format_openldap_rules(secrets: tuple[str, ...], base: DN, admin: DN) -> str
         f'to dn.exact="{branch}" attrs=children by users write by * none',
         f'to dn.onelevel="{branch}" {filter_} {own}',
         f'to dn.subtree="{branch}" by dn.exact="{admin}" write by users read by * none',
-        f'to dn.subtree="{tests}" by dn.exact="{admin}" write by users read by * none',
+        f'to dn.subtree="{tests}" by dn.exact="{admin}" write{_let_operators_write(facts)} by users read by * none',
     ]
-    if secrets:
-        rules.append(f'to dn.subtree="{base}" attrs={",".join(secrets)} by dn.exact="{admin}" write by * none')
-    rules.append(f'to dn.subtree="{base}" by dn.exact="{admin}" write by users read by * none')
+    if facts is not None:
+        from confobjects.mapping.ldap_roles import list_openldap_rules
+
+        rules.extend(list_openldap_rules(facts))
+    else:
+        if secrets:
+            rules.append(f'to dn.subtree="{base}" attrs={",".join(secrets)} by dn.exact="{admin}" write by * none')
+        rules.append(f'to dn.subtree="{base}" by dn.exact="{admin}" write by users read by * none')
     lines = "".join(_end_line(format_attribute("olcAccess", f"{{{n}}}{rule}")) for n, rule in enumerate(rules))
     return (
         "# Replace {N}mdb by the database that holds the base. These rules go before the existing ones.\n"
@@ -412,10 +423,31 @@ def _format_openldap_rules(secrets: tuple[str, ...], base: DN, admin: DN) -> str
         "#   to * by users read\n"
         f"{_tell_of_suffix(base)}"
         f"dn: olcDatabase={{N}}mdb,cn=config\nchangetype: modify\nadd: olcAccess\n{lines}-\n"
+        f"{_CHECK_ADDED if facts is not None else ''}"
     )
 
 
-def _format_ds389_rules(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
+_CHECK_ADDED: Final = "replace: olcAddContentAcl\nolcAddContentAcl: TRUE\n-\n"
+"""Has OpenLDAP judge each attribute of an entry that is added, as of one that is changed."""
+
+
+def _let_operators_write(facts: RoleFacts | None) -> str:
+    operators = None if facts is None else facts.roles.operators
+    return "" if operators is None else f' by group.exact="{operators}" write'
+
+
+def _format_ds389_rules(secrets: tuple[str, ...], base: DN, admin: DN, facts: RoleFacts | None) -> str:
+    beside = [*_list_follower_acis(base, admin), *_list_test_acis(base, admin, facts)]
+    if facts is None:
+        rules = _list_ds389_rules(secrets, base, admin)
+    else:
+        from confobjects.mapping.ldap_roles import list_ds389_rules
+
+        rules = list(list_ds389_rules(facts))
+    return _add_acis(base, rules) + "\n" + _tell_of_suffix(base) + _add_acis(base.parent or base, beside)
+
+
+def _list_ds389_rules(secrets: tuple[str, ...], base: DN, admin: DN) -> list[str]:
     url = f'(target="ldap:///{base}")'
     who = f'userdn="ldap:///{admin}"'
     rules = [f'{url}(targetattr="*")(version 3.0; acl "confobjects: administration"; allow (all) {who};)']
@@ -429,9 +461,7 @@ def _format_ds389_rules(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
         rule = f'acl "confobjects: secrets"; deny (read, search, compare) userdn!="ldap:///{admin}";'
         rules.append(f'{url}(targetattr="{names}")(version 3.0; {rule})')
     rule = 'acl "confobjects: reading"; allow (read, search, compare) userdn="ldap:///all";'
-    rules.append(f"{url}{readable}(version 3.0; {rule})")
-    beside = [*_list_follower_acis(base, admin), *_list_test_acis(base, admin)]
-    return _add_acis(base, rules) + "\n" + _tell_of_suffix(base) + _add_acis(base.parent or base, beside)
+    return [*rules, f"{url}{readable}(version 3.0; {rule})"]
 
 
 def _add_acis(dn: DN, rules: Iterable[str]) -> str:
@@ -456,12 +486,15 @@ def _list_follower_acis(base: DN, admin: DN) -> list[str]:
     ]
 
 
-def _list_test_acis(base: DN, admin: DN) -> list[str]:
+def _list_test_acis(base: DN, admin: DN, facts: RoleFacts | None) -> list[str]:
     """Return the rules for the records of tests."""
     every = (
         f'(target="ldap:///{_place_apart(base, VERIFICATIONS)}")(targetattr="*")(version 3.0; acl "confobjects: tests,'
     )
+    operators = None if facts is None else facts.roles.operators
+    writing = [] if operators is None else [f'{every} operators"; allow (all) groupdn="ldap:///{operators}";)']
     return [
+        *writing,
         f'{every} administration"; allow (all) userdn="ldap:///{admin}";)',
         f'{every} logged in"; deny (all) userdn!="ldap:///all";)',
         f'{every} reading"; allow (read, search, compare) userdn="ldap:///all";)',

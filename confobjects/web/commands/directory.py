@@ -59,7 +59,8 @@ def parse_rule(url: str, base: str, attribute: str, groups: Iterable[str]) -> Di
 
 def _parse_group(text: str) -> tuple[Role, DN]:
     name, _, dn = text.partition("=")
-    role = next((role for role in ROLES if role == name.strip().lower()), None)
+    roles: dict[str, Role] = {one: one for one in ROLES}
+    role = roles.get(name.strip().lower())
     if role is None:
         raise _refuse("--people-group", f'"{text}" does not begin with a role and an equals sign')
     return role, _parse_dn("--people-group", dn)

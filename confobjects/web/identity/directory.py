@@ -53,5 +53,5 @@ def sign_in(context: ManagementContext, rule: DirectoryRule, name: str, password
         dn = people.find(rule.base, rule.attribute, name)
         if dn is None or not people.accepts(dn, password):
             return None
-        roles = [role for role, group in rule.groups if people.is_member(group, dn)]
+        roles: list[Role] = [role for role, group in rule.groups if people.is_member(group, dn)]
     return Person(str(dn), max(roles, key=ROLES.index), "directory") if roles else None
