@@ -48,13 +48,16 @@ class Served:
         self._readers = CapacityLimiter(_READERS)
         self._writers = CapacityLimiter(_WRITERS)
 
-    async def read(self, work: Callable[[ManagementContext], T]) -> T:
-        """Return what a function finds in the configuration, which it does not change. Raises what it raises."""
+    async def read(self, work: Callable[[ManagementContext], T], limiter: CapacityLimiter | None = None) -> T:
+        """Return what a function finds in the configuration, which it does not change. Raises what it raises.
+
+        ``limiter`` says how many do this at the same time, apart from everybody else who reads.
+        """
 
         def read(context: ManagementContext) -> T:
             return work(ManagementContext(context.site.replace(approve=refuse_change)))
 
-        return await to_thread.run_sync(self._use, read, limiter=self._readers)
+        return await to_thread.run_sync(self._use, read, limiter=limiter or self._readers)
 
     async def change(self, person: Person, source: str, work: Callable[[ManagementContext], T]) -> T:
         """Return what a function does to the configuration, or only tries, in the name of a person. Raises what it raises.

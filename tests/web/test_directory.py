@@ -16,7 +16,7 @@ from confobjects.storage.ldap import open_url
 from confobjects.storage.ldap.people import DirectoryPeople, escape_value
 from confobjects.storage.ldap.session import LdapSession
 from confobjects.web.commands.directory import parse_rule
-from confobjects.web.identity.directory import DirectoryRule, make_bind, sign_in
+from confobjects.web.identity.directory import Directory, DirectoryRule, sign_in
 from confobjects.web.identity.endpoints import ENDPOINTS
 from confobjects.web.identity.people_file import PeopleFile
 from confobjects.web.identity.recognition import Identity
@@ -131,7 +131,7 @@ def test_an_empty_password_is_not_sent(served: Served, monkeypatch: pytest.Monke
 
 
 def test_a_person_of_the_directory_has_a_session(served: Served, server: Server, tmp_path: Path) -> None:
-    identity = Identity(make_people(tmp_path / "people"), bind=make_bind(served, RULE))
+    identity = Identity(make_people(tmp_path / "people"), directory=Directory(served, RULE))
     client = make_client(Web(served, identity), *ENDPOINTS)
 
     def try_to(name: str, password: str) -> int:
@@ -147,11 +147,35 @@ def test_a_person_of_the_directory_has_a_session(served: Served, server: Server,
     assert (found["way"], found["role"], SECRET in str(found)) == ("directory", "operator", False)
 
 
+def test_a_session_does_not_outlive_its_role(served: Served, server: Server, tmp_path: Path) -> None:
+    seconds = 0.0
+    identity = Identity(PeopleFile(str(tmp_path / "p")), directory=Directory(served, RULE), clock=lambda: seconds)
+    client = make_client(Web(served, identity), *ENDPOINTS)
+    server.ldapmodify(_describe(f"uid=brief,{PEOPLE}", "brief") + "\n" + _change_group("operators", "add"))
+    assert client.post("/api/v1/session", json={"name": "brief", "password": SECRET}).status_code == 201
+    assert client.get("/api/v1/session").json()["role"] == "operator"
+    server.ldapmodify(_change_group("operators", "delete") + "\n" + _change_group("administrators", "add"))
+    seconds = 299.0
+    assert client.get("/api/v1/session").json()["role"] == "operator"
+    seconds = 301.0
+    assert client.get("/api/v1/session").json()["role"] == "administrator"
+    server.ldapmodify(f"dn: uid=brief,{PEOPLE}\nchangetype: delete\n")  # the group still names the entry
+    seconds = 602.0
+    assert client.get("/api/v1/session").status_code == 401
+    server.ldapmodify(_change_group("administrators", "delete"))
+
+
+def _change_group(group: str, verb: str) -> str:
+    return f"dn: cn={group},{PEOPLE}\nchangetype: modify\n{verb}: member\nmember: uid=brief,{PEOPLE}\n"
+
+
 def test_a_directory_that_is_away_signs_nobody_in(tmp_path: Path) -> None:
     away = Served(lambda: confobjects.open("ldap://127.0.0.1:1/dc=x", bind_dn="cn=a", bind_password="b"))
     with pytest.raises(CannotConnectError):
         enter(away, "oscar")
-    client = make_client(Web(away, Identity(PeopleFile(str(tmp_path / "p")), bind=make_bind(away, RULE))), *ENDPOINTS)
+    client = make_client(
+        Web(away, Identity(PeopleFile(str(tmp_path / "p")), directory=Directory(away, RULE))), *ENDPOINTS
+    )
     found = client.post("/api/v1/session", json={"name": "oscar", "password": SECRET})
     assert found.status_code in (502, 503)
     assert SECRET not in found.text

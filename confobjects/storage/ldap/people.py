@@ -36,6 +36,10 @@ class DirectoryPeople:
         found = self._search(base, f"({attribute}={escape_value(name)})")
         return found[0] if len(found) == 1 else None
 
+    def is_there(self, person: DN) -> bool:
+        """Tell whether there is the entry of a person."""
+        return person in self._search(person, "(objectClass=*)")
+
     def is_member(self, group: DN, person: DN) -> bool:
         """Tell whether a group has a person among its own members."""
         value = escape_value(str(person))

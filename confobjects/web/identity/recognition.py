@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +32,7 @@ from confobjects.web.problems import NotPermittedError, NotSignedInError
 
 if TYPE_CHECKING:
     from confobjects.web.identity.credentials import Credentials, Token
+    from confobjects.web.identity.directory import Directory
     from confobjects.web.identity.first import FirstLink
     from confobjects.web.identity.people_file import PeopleFile
 
@@ -45,8 +46,8 @@ _LONGEST_NAME: Final = 256
 _PATIENCE: Final = 1.0
 """Seconds to wait for the file before the last use of a token is noted."""
 
-Bind = Callable[[str, str], "Awaitable[Person | None]"]
-"""Signs somebody in with the directory, by name and password; None if the directory refuses that."""
+_CHECKED: Final = 300.0
+"""Seconds after which it is looked at again which role somebody has in the directory."""
 
 
 class SignedIn(Record):
@@ -59,14 +60,14 @@ class SignedIn(Record):
 class Identity:
     """Recognises people, and signs them in and out. To be used in the event loop.
 
-    ``bind`` signs in with a directory, if there is one. ``clock`` returns seconds that never go back, ``now`` the time as texts have it.
+    ``directory`` signs people in, too, if there is one. ``clock`` returns seconds that never go back, ``now`` the time as texts have it.
     """
 
     def __init__(
         self,
         people: PeopleFile,
         *,
-        bind: Bind | None = None,
+        directory: Directory | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], str] = current_time,
     ) -> None:
@@ -75,7 +76,8 @@ class Identity:
         """The link that makes the first administrator, if one was made."""
         self.sessions = Sessions(clock)
         self.attempts = Attempts(clock)
-        self._bind = bind
+        self._directory = directory
+        self._clock = clock
         self._now = now
         self._hashes = CapacityLimiter(_HASHES)
         self._noted: dict[str, str] = {}
@@ -92,11 +94,23 @@ class Identity:
         if (stated := request.headers.get("authorization")) is not None:
             return await self._find_by_token(stated)
         session = self.find_session(request)
-        if session is None:
+        if session is None or not await self._has_role_still(session):
             return None
         if request.method not in _SAFE:
             await self._require_csrf_token(request, session)
         return session.person
+
+    async def _has_role_still(self, session: Session) -> bool:
+        """Tell whether the directory still gives the person of a session a role, which is the one of the session then."""
+        now = self._clock()
+        if session.person.way != "directory" or now - session.checked < _CHECKED:
+            return True
+        role = None if self._directory is None else await self._directory.find_role(session.person)
+        if role is None:
+            self.sessions.end(session)
+            return False
+        session.person, session.checked = session.person.replace(role=role), now
+        return True
 
     def is_current(self, request: Request) -> bool:
         """Tell whether whoever made a request, such as that of a long stream, is still signed in. It prolongs no session."""
@@ -192,8 +206,8 @@ class Identity:
     async def _authenticate(self, name: str, password: str) -> tuple[Person, str] | None:
         """Return who has a name and a password, and the stamp for the session."""
         account = self.people.read().accounts.get(name.lower())
-        if account is None and self._bind is not None and password:
-            person = await self._bind(name, password)
+        if account is None and self._directory is not None and password:
+            person = await self._directory.sign_in(name, password)
             if person is not None:
                 return person, ""
         hashed = None if account is None else account.password

@@ -27,7 +27,7 @@ MOST_OF_ONE: Final = 20
 class Session:
     """The session of a person. ``stamp`` is what the sign-in relied on: when that has changed, the session is over."""
 
-    __slots__ = ("begun", "csrf_token", "key", "person", "seen", "stamp")
+    __slots__ = ("begun", "checked", "csrf_token", "key", "person", "seen", "stamp")
 
     def __init__(self, key: str, person: Person, stamp: str, now: float) -> None:
         self.key = key
@@ -36,6 +36,8 @@ class Session:
         self.csrf_token = secrets.token_urlsafe(32)
         self.begun = now
         self.seen = now
+        self.checked = now
+        """When the role was last looked at in the directory."""
 
     def is_over(self, now: float) -> bool:
         """Tell whether its time is up."""

@@ -12,8 +12,8 @@ from confobjects.cli.watching.logs import log_as_json, log_as_lines
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 from confobjects.records import Record
-from confobjects.web.app import make_app
-from confobjects.web.identity import endpoints as sign_in
+from confobjects.web.identity.directory import Directory, DirectoryRule
+from confobjects.web.identity.first import FirstLink
 from confobjects.web.identity.people_file import PeopleFile, find_people_file
 from confobjects.web.identity.recognition import Identity
 from confobjects.web.served import Served
@@ -90,9 +90,10 @@ class ServeSession:
             self._serve(web, bound)
         return 0
 
-    def _make_identity(self) -> Identity:
-        file = PeopleFile(find_people_file(None, self._place.url, os.environ), startup.file_of(self._place.url))
-        return Identity(file)
+    def _make_identity(self, served: Served) -> Identity:
+        url, rule = self._place.url, self._options.directory
+        people = PeopleFile(find_people_file(None, url, os.environ), startup.file_of(url))
+        return Identity(people, directory=None if rule is None else Directory(served, rule))
 
     def _log(self) -> ExitStack:
         opened = ExitStack()
