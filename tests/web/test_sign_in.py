@@ -203,6 +203,19 @@ def test_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         found.begin(Person("one", "reader", "account"), "")
     assert found.find(one) is None
     assert len(found) == 100
+    used, _ = found.begin(Person("two", "reader", "account"), "")
+    for _ in range(MOST_OF_ONE):
+        found.find(used)
+        found.begin(Person("two", "reader", "account"), "")
+    assert found.find(used) is not None  # the one unused for longest ends first
+    kept = found._own
+    assert sum(map(len, kept.values())) == len(found) == 100
+    for sessions_of_one in list(kept.values()):
+        for session in list(sessions_of_one.values()):
+            found.end(session)
+            found.end(session)
+    assert not kept
+    assert len(found) == 0
 
 
 def test_a_stream_ends_with_its_session_and_prolongs_none(web: Web, client: TestClient, clock: Clock) -> None:

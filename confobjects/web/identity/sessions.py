@@ -50,6 +50,8 @@ class Sessions:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._found: OrderedDict[str, Session] = OrderedDict()
+        self._own: dict[tuple[str, str], OrderedDict[str, Session]] = {}
+        """The sessions of each person, so that a sign-in does not look through those of everybody."""
 
     def __len__(self) -> int:
         return len(self._found)
@@ -58,12 +60,13 @@ class Sessions:
         """Return the identifier of a new session, and the session."""
         identifier = secrets.token_urlsafe(32)
         session = Session(_key_of(identifier), person, stamp, self._clock())
-        own = [one for one in self._found.values() if one.person.name == person.name and one.person.way == person.way]
+        own = self._own.get(_owner_of(session), OrderedDict())
         if len(own) >= MOST_OF_ONE:
-            self.end(own[0])
+            self.end(next(iter(own.values())))
         if len(self._found) >= MOST:
-            self._found.popitem(last=False)
+            self.end(next(iter(self._found.values())))
         self._found[session.key] = session
+        self._own.setdefault(_owner_of(session), OrderedDict())[session.key] = session
         return identifier, session
 
     def find(self, identifier: str, *, used: bool = True) -> Session | None:
@@ -78,11 +81,20 @@ class Sessions:
         if used:
             session.seen = now
             self._found.move_to_end(session.key)
+            self._own[_owner_of(session)].move_to_end(session.key)
         return session
 
     def end(self, session: Session) -> None:
         """End a session."""
         self._found.pop(session.key, None)
+        own = self._own.get(_owner_of(session), OrderedDict())
+        own.pop(session.key, None)
+        if not own:
+            self._own.pop(_owner_of(session), None)
+
+
+def _owner_of(session: Session) -> tuple[str, str]:
+    return session.person.way, session.person.name
 
 
 def _key_of(identifier: str) -> str:
