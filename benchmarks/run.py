@@ -21,6 +21,7 @@ BENCHMARKS = (
     "ldap",
     "mail",
     "service",
+    "web",
 )
 """One module each, with ``measure() -> Report``."""
 BY_NAME = ("lost_updates",)

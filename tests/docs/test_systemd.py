@@ -14,7 +14,7 @@ from tests.servers.packages import require
 PAGE = pages.ROOT / "docs" / "guide" / "systemd.md"
 UNITS = {
     block.text.split("\n")[0].removeprefix("# "): block.text
-    for page in (PAGE, PAGE.with_name("mail-service.md"))
+    for page in (PAGE, PAGE.with_name("mail-service.md"), PAGE.with_name("serving.md"))
     for block in pages.blocks(page)
     if block.language == "ini"
 }

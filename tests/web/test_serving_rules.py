@@ -212,6 +212,14 @@ def test_a_connection_counts_until_it_is_closed() -> None:
     assert (door.number, door.refused, door.enter("a")) == (1, 3, True)
 
 
+def test_no_answer_waits_for_the_next_packet_of_the_client() -> None:
+    bound = guard_socket(open_socket("127.0.0.1", 0), Door(Limits(), lambda _: True))
+    with bound, socket.create_connection(bound.getsockname()):
+        made, _ = bound.accept()
+        with made:
+            assert made.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 # -- certificates ------------------------------------------------------------------------------------------------------
 
 

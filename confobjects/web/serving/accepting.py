@@ -91,6 +91,7 @@ class GuardedSocket(socket.socket):
             made.close()
             raise ConnectionAbortedError
         counted = CountedSocket(made.family, made.type, made.proto, made.detach())
+        counted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does that only if it knows the protocol
         counted.leave = lambda: self.door.leave(peer)
         return counted, address
 

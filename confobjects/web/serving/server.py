@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import signal
 import socket
 import ssl
@@ -37,7 +38,8 @@ def open_socket(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
-        reason = (error.strerror or "it is no address of this machine").lower()
+        is_unknown = isinstance(error, socket.gaierror) or not error.errno
+        reason = "the name is not known" if is_unknown else os.strerror(error.errno or 0).lower()
         summary = f"{host}:{port} cannot be listened at: {reason}"
         raise UsageError(Diagnostic("usage", summary, argument=f"{host}:{port}")) from None
 
