@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.dn import DN
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 class ChangeBuilder:
     """Turns outcomes into storage operations."""
 
-    def __init__(self, site: Site, world: Overlay) -> None:
+    def __init__(self, site: Site, world: Overlay, as_read: Collection[ManagedObjectPath] = ()) -> None:
         self.mapper = site.mapper
         self.storage = site.storage
         self.world = world
+        self._as_read = as_read
         self._there: set[DN] = set()
         self._gone: set[DN] = set()
         self._deleted: set[str] = set()
@@ -50,6 +51,8 @@ class ChangeBuilder:
     def _build_for_outcome(self, outcome: ObjectOutcome) -> Iterator[Change]:
         change, obj, source = outcome.change, outcome.object, outcome.source
         if obj is None:
+            if change.path in self._as_read and not self.storage.serialises_writers:
+                yield from self._build_assertion(change.path)
             yield from self._build_deletion(change.path)
         elif source is None:
             yield from self._build_creation(obj)
@@ -57,6 +60,12 @@ class ChangeBuilder:
             yield RenameEntry(self.mapper.dn_of(find_place_before(obj.path, source)), self.mapper.dn_of(obj.path))
         else:
             yield self._build_modification(self.world.below.entries[source], obj)
+
+    def _build_assertion(self, path: ManagedObjectPath) -> Iterator[Change]:
+        """Replace only the revision of an object: that fails if somebody has changed it since it was read."""
+        stored, obj = self.world.below.entries.get(path), self.world.below.find(path)
+        if stored is not None and obj is not None:
+            yield self._build_modification(stored, obj)
 
     def _build_deletion(self, path: ManagedObjectPath) -> Iterator[Change]:
         """Delete the entry and everything below it, also foreign entries: a directory allows no orphans."""
