@@ -60,6 +60,15 @@ def test_an_explanation_hides_what_came_from_elsewhere(
     assert found["origins"] in (["default in the expression"], ["environment variable HOST"])
 
 
+def test_what_is_wrong_with_a_value_from_elsewhere_does_not_tell_it(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOST", f"{CANARY} is no host")
+    changed = {"smtp-server": "&{env:HOST}", "auth-password": CANARY}
+    assert api.patch(ONE, {"properties": changed}).status_code == 200
+    for answer in (api.get("/check"), api.ask("POST", "/tests", {"path": "/mail-server/one"})):
+        [problem] = answer.json()["problems"]
+        assert (answer.status_code, problem["property"], problem["value"]) == (422, "smtp-server", "********")
+
+
 def test_nothing_but_stored_properties_is_explained(api: Api) -> None:
     for query in ("text=&{env:HOME}", "path=/mail-server/one", "path=/nothing&property=x", "path=x&property=y"):
         assert api.get(f"/explain?{query}").status_code == 400

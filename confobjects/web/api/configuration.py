@@ -27,6 +27,7 @@ from confobjects.objects.reading import mask_secret
 from confobjects.web.api.answers import NO_STORE, Query, answer_json
 from confobjects.web.api.bodies import JSON, choose_type, parse_json, read_bytes, read_members
 from confobjects.web.api.changing import PARAMETERS, describe_change, link_change, make_change, read_manner
+from confobjects.web.api.hiding import hide_evaluated
 from confobjects.web.api.objects import Target
 from confobjects.web.endpoints import Call, Endpoint
 from confobjects.web.problems import BadAddressError
@@ -76,9 +77,10 @@ async def _check(call: Call) -> Response:
 
     def work(context: ManagementContext) -> dict[str, Any]:
         found = check_site(context.site, evaluate, sources.instance_directory, elsewhere=bool(environment))
+        world = context.world()
         if found.problems:
-            raise error_for(found.problems)
-        return found.as_json(plain)
+            raise error_for(hide_evaluated(found.problems, context.registry, world))
+        return found.replace(warnings=hide_evaluated(found.warnings, context.registry, world)).as_json(plain)
 
     return answer_json(await call.web.served.read(work))
 

@@ -21,6 +21,7 @@ from confobjects.service.opening import SENDERS
 from confobjects.service.places import KIND
 from confobjects.web.api.answers import Query, answer_json
 from confobjects.web.api.bodies import JSON, choose_type, read_bytes, read_members
+from confobjects.web.api.hiding import hide_evaluated
 from confobjects.web.endpoints import Call, Endpoint
 from confobjects.web.problems import BadQueryError, UnsuitableBodyError
 
@@ -282,7 +283,7 @@ async def _load_for_mail(call: Call, sender: str) -> EffectiveConfiguration:
         site = context.site.replace(evaluate=evaluate)
         found, problems = judge_some(site, objects, sources.instance_directory, world)
         if problems:
-            raise error_for(problems)
+            raise error_for(hide_evaluated(problems, context.registry, world))
         return found
 
     return await call.web.served.read(work)

@@ -27,6 +27,7 @@ from confobjects.records import Record
 from confobjects.web.api.answers import NO_STORE, Query, answer_json, dump_json
 from confobjects.web.api.bodies import read_members
 from confobjects.web.api.changing import SOURCE
+from confobjects.web.api.hiding import hide_evaluated
 from confobjects.web.api.patching import merge_patch
 from confobjects.web.api.resources import Wanted, choose_definition, read_patched, read_wanted, write_document
 from confobjects.web.endpoints import Call, Endpoint
@@ -106,7 +107,7 @@ async def _test(call: Call) -> Response:
         obj = world.find(path) or context.get(path.relation, path.names)
         found, problems = judge_one(site, obj, sources.instance_directory, world)
         if problems:
-            raise error_for(problems)
+            raise error_for(hide_evaluated(problems, context.registry, world))
         return _Prepared(found, made_with)
 
     prepared = await call.web.served.change(call.caller, SOURCE, prepare)
