@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from confobjects.actions import plain
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError
+from confobjects.texts.visible import make_visible
+from confobjects.web.api.words import say
 from confobjects.web.endpoints import Call, Endpoint
 from confobjects.web.people import name_roles
 from confobjects.web.problems import UNEXPECTED, NotPermittedError, NotSignedInError, answer_error
@@ -30,7 +31,18 @@ PERSON: Final = "confobjects.person"
 def make_app(web: Web, api: Iterable[Endpoint], root: Iterable[Endpoint] = ()) -> Starlette:
     """Return the application of a served configuration: the API, and what stands beside it at the root."""
     below = Mount(API, routes=[make_route(web, one) for one in api])
-    return Starlette(routes=[below, *(make_route(web, one) for one in root)])
+    return Starlette(
+        routes=[below, *(make_route(web, one) for one in root)], exception_handlers={HTTPException: _tell_unroutable}
+    )
+
+
+async def _tell_unroutable(request: Request, error: Exception) -> Response:
+    """Answer a request that no route is for, or none with its method."""
+    if isinstance(error, HTTPException) and error.status_code == NoSuchMethodError.http_status:
+        answer = answer_error(NoSuchMethodError(f"{make_visible(request.method)} does nothing here"), say)
+        answer.headers.update(error.headers or {})
+        return answer
+    return answer_error(NoSuchAddressError("there is nothing at this address"), say)
 
 
 def make_route(web: Web, endpoint: Endpoint) -> Route:
@@ -44,8 +56,11 @@ def _guard(web: Web, endpoint: Endpoint) -> Callable[[Request], Awaitable[Respon
     async def answer(request: Request) -> Response:
         try:
             return await endpoint.answer(await admit(web, endpoint, request))
-        except Exception as error:  # noqa: BLE001 - whoever asks is told, the log has the rest
-            return await tell(web, request, error)
+        except ConfobjectsError as error:
+            return answer_error(error, say)
+        except Exception:
+            LOG.exception("%s %s could not be answered", endpoint.method, endpoint.path)
+            return answer_error(ConfobjectsError(UNEXPECTED), say)
 
     return answer
 

@@ -63,6 +63,17 @@ from confobjects.storage.ldap.truth import StoredRecord
 from confobjects.texts.properties import EscapeError, read_entries
 from confobjects.texts.visible import make_visible
 from confobjects.tls import keystores, stores
+from confobjects.web.addresses import read_address
+from confobjects.web.api.bodies import parse_json
+from confobjects.web.api.lists import read_cursor
+from confobjects.web.api.patching import json_patch, merge_patch
+from confobjects.web.api.resources import (
+    leads_to_secret,
+    read_patched,
+    read_replacement,
+    read_wanted,
+    write_document,
+)
 
 TESTS = Path(__file__).parent.parent
 MOST_SAMPLES = 12
@@ -95,6 +106,23 @@ def files(pattern: str) -> tuple[bytes, ...]:
 
 def as_text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
+
+
+def read_rest_body(data: bytes) -> None:
+    """Read a body of the REST API as an object, and as both patches of one; read it as a cursor, and as names in an address."""
+    with contextlib.suppress(ConfobjectsError):
+        read_address(as_text(data))
+    with contextlib.suppress(ConfobjectsError):
+        read_cursor(as_text(data), ())
+    body = parse_json(data)
+    definition, document = REST_OBJECT.definition, write_document(REST_OBJECT, load_registry())
+    with contextlib.suppress(ConfobjectsError):
+        read_replacement(read_wanted(body), REST_OBJECT, definition)
+    with contextlib.suppress(ConfobjectsError):
+        merged = read_wanted(merge_patch(document, body))
+        read_patched(merged, document["properties"], definition)
+    patched = read_wanted(json_patch(document, body, lambda at: leads_to_secret(at, definition)))
+    read_patched(patched, document["properties"], definition)
 
 
 def read_expression(data: bytes) -> None:
@@ -283,6 +311,18 @@ PLANS = (
     b"0000z" + zlib.compress(b"[]"),
 )
 LINES = b'{"format":1}\n{"number":1,"before":"a","after":"b","record":{}}\n{"number":1,"state":"done"}\n{"edited":"t","after":"c"}\n'
+REST_OBJECT = ManagedObject(
+    load_registry().path_of("mail-server", "one"),
+    load_registry().definition("mail-server"),
+    {"enabled": ("true",), "auth-password": ("secret",), "smtp-property": ("mail.smtp.ehlo=true",)},
+)
+REST = (
+    b'{"type": "generic", "properties": {"enabled": true, "smtp-property": ["a=b"], "auth-password": null}}',
+    b'[{"op": "add", "path": "/properties/smtp-property/-", "value": "a=b"}, {"op": "copy", "from": "/type", "path": "/properties/auth-username"}]',
+    b'[{"op": "test", "path": "/properties/enabled", "value": true}, {"op": "move", "from": "/properties/enabled", "path": "/properties/use-ssl"}]',
+    b"W1tdLFtbMSwwLCJvbmUiXV1d",
+    b"mail-servers/a~1b/%2e%2e",
+)
 JSON = (b"{", b"}", b"[", b"]", b'"', b":", b",", b"null", b"1e999", b"\\ud800", b'"objects"', b'"/mail-server/one"')
 
 
@@ -313,6 +353,7 @@ TARGETS = {
     "options": Target(read_options_from, (b"bindDN=cn=admin\nport=389\ndsconfig.verbose=true\n",), (b"=", b"port", b"\\", b"\n", b"define", b".", b"useSsl"), (ConfobjectsError,)),
     "documents": Target(lambda data: ConfigurationDocument(as_text(data), "fuzz.json", load_registry()), files("bad/documents/*.json"), JSON, (ConfobjectsError,)),
     "definitions": Target(read_definition, files("bad/definitions/*.json"), JSON, (ConfobjectsError,)),
+    "rest": Target(read_rest_body, REST, (*JSON, b'"properties"', b'"op":"copy"', b'"path":"/properties/', b'"from":""', b"~1", b"/-", b"%2F", b"********"), (ConfobjectsError,)),
     "replies": Target(read_replies, (REPLIES, b"250 x\n", b"2500\r\n"), (b"\r\n", b"\n", b"250-", b"250 ", b"999 ", b"\xff", b"250\n", b"250-a\n"), (ProtocolViolation,)),
     "ber": Target(read_ber, (ENTRY, RESULT, CHANGE, INFO), (b"\x30", b"\x84\xff\xff\xff\xff", b"\x80", b"\x04\x00", b"\x02\x01\x01", b"\x31"), ()),
     "reports": Target(read_a_report, (REPORT,), (*JSON, b'"number"', b"-1", b"[[1,2,3,4]]"), ()),

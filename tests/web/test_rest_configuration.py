@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from confobjects.actions import RemedyAction, Verb, plain
+from confobjects.web.api.words import WORDS, say
 from tests.web.rest import CANARY, SERVER, Api, serve
 
 ONE = "/objects/mail-servers/one"
@@ -137,3 +139,18 @@ def test_a_renamed_object_keeps_what_refers_to_it(api: Api) -> None:
     assert api.ask("POST", "/rename", {"path": "/mail-server/one"}, if_match="*").status_code == 422
     assert api.ask("POST", "/rename", body, if_match=api.tag(ONE)).status_code == 200
     assert api.get("/objects/mail-senders/news").json()["properties"]["mail-server"] == "two"
+
+
+def test_a_remedy_is_worded_for_whoever_calls_the_api(api: Api) -> None:
+    assert "the list of mail-servers" in api.get("/objects/mail-servers/two").text
+    saved = api.put("/objects/mail-servers/two", SERVER).json()
+    assert [one["remedy"] for one in saved["warnings"] if "remedy" in one] == [
+        'POST /tests with the path of the mail-server "two"'
+    ]
+
+
+@pytest.mark.parametrize("verb", WORDS)
+def test_each_action_has_its_words_for_the_api(verb: Verb) -> None:
+    said = say(RemedyAction(verb, "first", "second", "third"))
+    assert said != plain(RemedyAction(verb, "first", "second", "third"))
+    assert "{" not in said

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from confobjects.actions import plain
 from confobjects.cli.output.changes import report_as_json
 from confobjects.records import Record
+from confobjects.web.api.words import say
 from confobjects.web.app import API
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def open_tests(call: Call, manner: Manner) -> OpenTests | None:
 
 def describe_change(report: ChangeReport, manner: Manner) -> dict[str, Any]:
     """Return what a change did, or would do."""
-    return report_as_json(report, dry_run=manner.dry_run, say=plain)
+    return report_as_json(report, dry_run=manner.dry_run, say=say)
 
 
 def link_change(report: ChangeReport) -> dict[str, str]:

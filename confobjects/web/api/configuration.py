@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import Response
 
-from confobjects.actions import plain
 from confobjects.cli.commands.check import check_site
 from confobjects.cli.commands.describe import object_as_json
 from confobjects.cli.commands.diff import difference_as_json
@@ -29,6 +28,7 @@ from confobjects.web.api.bodies import JSON, choose_type, parse_json, read_bytes
 from confobjects.web.api.changing import PARAMETERS, describe_change, link_change, make_change, read_manner
 from confobjects.web.api.hiding import hide_evaluated
 from confobjects.web.api.objects import Target
+from confobjects.web.api.words import say
 from confobjects.web.endpoints import Call, Endpoint
 from confobjects.web.problems import BadAddressError
 
@@ -80,7 +80,7 @@ async def _check(call: Call) -> Response:
         world = context.world()
         if found.problems:
             raise error_for(hide_evaluated(found.problems, context.registry, world))
-        return found.replace(warnings=hide_evaluated(found.warnings, context.registry, world)).as_json(plain)
+        return found.replace(warnings=hide_evaluated(found.warnings, context.registry, world)).as_json(say)
 
     return answer_json(await call.web.served.read(work))
 

@@ -88,7 +88,7 @@ def read_wishes(query: Query, place: Place, registry: Registry) -> Wishes:
         summary = f'there is no type "{make_visible(type_[:_SHOWN])}" of {place.relation.friendly}'
         hint = suggest_name(type_, types) or f"one of: {', '.join(types)}"
         raise UnknownNameError(Diagnostic("unknown-name", summary, remedy=hint))
-    after = _read_cursor(query.text("cursor"), order) if query.text("cursor") else None
+    after = read_cursor(query.text("cursor"), order) if query.text("cursor") else None
     limit = query.number("limit", _USUAL, 1, MOST)
     return Wishes(filters, query.text("search"), type_, order, limit, after, chosen or None)
 
@@ -154,7 +154,8 @@ def _write_cursor(keys: Sequence[Key], order: Sequence[Order]) -> str:
     return base64.urlsafe_b64encode(text.encode("utf-8", "surrogatepass")).decode().rstrip("=")
 
 
-def _read_cursor(text: str, order: Sequence[Order]) -> tuple[Key, ...]:
+def read_cursor(text: str, order: Sequence[Order]) -> tuple[Key, ...]:
+    """Return the place in an order that a cursor holds. Raises :class:`~confobjects.web.problems.BadQueryError`."""
     try:
         padded = text + "=" * (-len(text) % 4)
         found = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True).decode("utf-8", "surrogatepass"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from confobjects.actions import plain
 from confobjects.cli.output.json import properties_as_json
 from confobjects.cli.output.shown import Units, choose_properties, show
+from confobjects.web.api.words import say
 
 if TYPE_CHECKING:
     from confobjects.management import StorageWorld
@@ -28,5 +28,5 @@ def describe_current(context: ManagementContext, obj: ManagedObject, world: Stor
         standings, _ = judge_verifications(context.site, [obj.path], world)
         found["verification"] = standings[obj.path].as_json()
     if obj.problems:
-        found["problems"] = [problem.as_json(plain) for problem in obj.problems]
+        found["problems"] = [problem.as_json(say) for problem in obj.problems]
     return found

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from anyio import create_memory_object_stream, create_task_group, from_thread, to_thread
 from starlette.responses import Response, StreamingResponse
 
-from confobjects.actions import plain
 from confobjects.cli.mail_servers import limit_to_login
 from confobjects.errors import ConfobjectsError, error_for
 from confobjects.mail.senders import find_server
@@ -30,6 +29,7 @@ from confobjects.web.api.changing import SOURCE
 from confobjects.web.api.hiding import hide_evaluated
 from confobjects.web.api.patching import merge_patch
 from confobjects.web.api.resources import Wanted, choose_definition, read_patched, read_wanted, write_document
+from confobjects.web.api.words import say
 from confobjects.web.endpoints import Call, Endpoint
 from confobjects.web.problems import UnsuitableBodyError, describe_error
 
@@ -113,7 +113,7 @@ async def _test(call: Call) -> Response:
     prepared = await call.web.served.change(call.caller, SOURCE, prepare)
     if EVENTS in call.request.headers.get("accept", ""):
         return StreamingResponse(_stream(call, asked, prepared), 200, NO_STORE, EVENTS)
-    return answer_json((await _carry_out(call, asked, prepared, None)).as_json(plain))
+    return answer_json((await _carry_out(call, asked, prepared, None)).as_json(say))
 
 
 def _try(context: ManagementContext, path: ManagedObjectPath, wanted: Wanted) -> World:
@@ -199,9 +199,9 @@ async def _stream(call: Call, asked: _Asked, prepared: _Prepared) -> AsyncIterat
         async with send:
             try:
                 result = await _carry_out(call, asked, prepared, _Teller(send))
-                last = _write_event("result", result.as_json(plain))
+                last = _write_event("result", result.as_json(say))
             except ConfobjectsError as error:
-                last = _write_event("problem", describe_error(error, plain))
+                last = _write_event("problem", describe_error(error, say))
             await send.send(last)
 
     async with create_task_group() as group:
