@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from confobjects.actions import RemedyAction, Verb, plain
+from confobjects.errors import ConfobjectsError
+from confobjects.startup import make_startup_sources
 from confobjects.web.api.words import WORDS, say
+from confobjects.web.sources import Sources, parse_environments
 from tests.web.rest import CANARY, SERVER, Api, serve
 
 ONE = "/objects/mail-servers/one"
@@ -69,6 +72,33 @@ def test_what_is_wrong_with_a_value_from_elsewhere_does_not_tell_it(api: Api, mo
     for answer in (api.get("/check"), api.ask("POST", "/tests", {"path": "/mail-server/one"})):
         [problem] = answer.json()["problems"]
         assert (answer.status_code, problem["property"], problem["value"]) == (422, "smtp-server", "********")
+
+
+def test_variables_of_another_machine_are_asked_for_by_name(api: Api, tmp_path: Path) -> None:
+    file = tmp_path / "production.env"
+    file.write_text("MAIL_HOST=mx.example.net:25\n")
+    sources = Sources(
+        str(tmp_path),
+        parse_environments([f"production={file}"]),
+        lambda variables: make_startup_sources(str(tmp_path), environment=variables),
+    )
+    there = Api(api.web.replace(sources=sources))
+    changed = {"smtp-server": "&{env:MAIL_HOST}", "auth-password": CANARY}
+    assert there.patch(ONE, {"properties": changed}).status_code == 200
+    assert there.get("/check").status_code == 422
+    assert there.get("/check?environment=production").json()["ok"] is True
+    unknown = there.get("/check?environment=produktion")
+    assert (unknown.status_code, unknown.json()["problems"][0]["remedy"]) == (400, 'did you mean "production"?')
+    explained = there.get("/explain?path=/mail-server/one&property=smtp-server&environment=production").json()
+    assert explained["texts"][0]["values"] == ["********"]
+    file.unlink()
+    assert there.get("/check?environment=production").status_code in (400, 422)
+
+
+@pytest.mark.parametrize("text", ["", "x", "=x", "x=", "../x=y", "production=nowhere.env"])
+def test_what_names_no_file_of_variables_is_refused(text: str) -> None:
+    with pytest.raises(ConfobjectsError):
+        parse_environments([text])
 
 
 def test_nothing_but_stored_properties_is_explained(api: Api) -> None:

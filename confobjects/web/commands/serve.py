@@ -80,6 +80,13 @@ def build(words: Words, registry: Registry) -> click.Command:
             multiple=True,
             help="A mail or token server to connect to also for who is no administrator; can be repeated.",
         ),
+        click.Option(
+            ["--environment", "environments"],
+            metavar="NAME=FILE",
+            multiple=True,
+            help="Variables of another machine, by whose name a check or an explanation asks for them; can be repeated.",
+        ),
+        *directory_options(),
         click.Option(["--mail-service"], is_flag=True, help="Run the mail service in the same process."),
         unsealed_option(),
     ]
@@ -97,6 +104,10 @@ def _run(  # noqa: PLR0913 - its options
     timeout: float | None,
     log_format: str,
     targets: Sequence[str],
+    environments: Sequence[str],
+    people_base: str | None,
+    people_attribute: str,
+    people_groups: Sequence[str],
     mail_service: bool,
     unsealed_ledger: bool,
 ) -> int:
@@ -105,6 +116,7 @@ def _run(  # noqa: PLR0913 - its options
     require_installed()
     from confobjects.web.serving.listening import Listening, parse_listen, parse_network
     from confobjects.web.serving.session import ServeOptions, ServeSession
+    from confobjects.web.sources import parse_environments
     from confobjects.web.targets import Targets, parse_target
 
     host, port = parse_listen(listen)
@@ -118,6 +130,16 @@ def _run(  # noqa: PLR0913 - its options
     options = ServeOptions(
         listening, log_format == "json", timeout, certificate, key, allowed, mail_service, unsealed_ledger
     )
+    if environments and invocation.options["env_file"] is not None:
+        raise UsageError(
+            Diagnostic("usage", "--environment and --env-file exclude each other", argument="--environment")
+        )
+    options = options.replace(environments=parse_environments(environments))
+    if people_base is not None:
+        rule = parse_rule(invocation.place.url, people_base, people_attribute, people_groups)
+        options = options.replace(directory=rule)
+    elif people_groups:
+        raise UsageError(Diagnostic("usage", "--people-group needs --people-base", argument="--people-group"))
     collecting = gc.isenabled()
     gc.enable()  # it is off while a command runs, but this one may run for months
     try:

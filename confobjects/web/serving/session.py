@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from confobjects.cli.watching.logs import log_as_json, log_as_lines
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
-from confobjects.records import Record
-from confobjects.web.identity.directory import Directory, DirectoryRule
+from confobjects.records import Record, field
+from confobjects.web.identity.directory import DirectoryRule, make_bind
 from confobjects.web.identity.first import FirstLink
 from confobjects.web.identity.people_file import PeopleFile, find_people_file
 from confobjects.web.identity.recognition import Identity
@@ -33,6 +34,7 @@ from confobjects.web.serving.opening import ServedPlace
 from confobjects.web.serving.process import ProcessOptions, WebProcess
 from confobjects.web.serving.server import open_socket
 from confobjects.web.site import Web
+from confobjects.web.sources import ReadVariables, Sources
 from confobjects.web.targets import Targets
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ LOG: Final = logging.getLogger("confobjects.web")
 class ServeOptions(Record):
     """How it is served: where, whether the log is JSON, the seconds for the configuration to be there at the start, the files of
     the certificate and its key, the targets that were named, whether the mail service runs in the process, and with a ledger that is not sealed.
+    ``directory`` is how people sign in with the directory of the configuration, ``environments`` reads the variables of other
+    machines.
     """
 
     listening: Listening
@@ -57,6 +61,8 @@ class ServeOptions(Record):
     targets: Targets = Targets()
     has_mail_service: bool = False
     is_unsealed: bool = False
+    directory: DirectoryRule | None = None
+    environments: Mapping[str, ReadVariables] = field(default_factory=dict)
 
 
 class ServeSession:
@@ -89,6 +95,13 @@ class ServeSession:
             web = Web(served, self._make_identity(), hub, targets=self._options.targets)
             self._serve(web, bound)
         return 0
+
+    def _make_web(self, served: Served) -> Web:
+        directory, make = self._invocation.place.instance_directory, self._invocation.make_sources
+        sources = Sources(directory, self._options.environments, make)
+        identity, is_unsealed = self._make_identity(served), self._options.is_unsealed
+        targets = self._options.targets
+        return Web(served, identity, Hub(), targets=targets, sources=sources, unsealed_ledger=is_unsealed)
 
     def _make_identity(self, served: Served) -> Identity:
         url, rule = self._place.url, self._options.directory
