@@ -11,6 +11,7 @@ Laws of this module:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import MASK, Diagnostic
@@ -99,11 +100,15 @@ class Editing:
         return Draft(describe_state(self.stored), self._last_number(), base, secrets)
 
     def _last_number(self) -> int:
+        return self.history[-1].number if self.history else 0
+
+    @cached_property
+    def history(self) -> Sequence[HistoryRecord]:
+        """The changes that the storage keeps a record of; nothing where it keeps none."""
         try:
-            found = self.context.history()
+            return self.context.history()
         except NoSuchObjectError:
-            return 0
-        return found[-1].number if found else 0
+            return ()
 
     def _mask(self, name: str, texts: Texts) -> Texts:
         prop = self.object.definition.properties[name]
@@ -123,10 +128,7 @@ class Editing:
         now = {name: self._mask(name, texts) for name, texts in self.object.values.items()}
         both = {**now, **self.draft.base}
         names = tuple(name for name in both if now.get(name, ()) != self.draft.base.get(name, ()))
-        try:
-            found = records.select_for_object(self.context.history(), self.object.path)
-        except NoSuchObjectError:
-            found = []
+        found = records.select_for_object(self.history, self.object.path)
         return Meanwhile(tuple(one for one in found if one.number > self.draft.number), names)
 
     # -- what the form wants -----------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from confobjects.management.verifying import Standing
     from confobjects.objects.changes import ChangeReport
     from confobjects.objects.model import ManagedObject
+    from confobjects.paths import ManagedObjectPath
     from confobjects.savetests import Choice
     from confobjects.web.endpoints import Call
 
@@ -79,11 +80,10 @@ def _show_list(call: Call, context: ManagementContext, place: Place) -> View:
     found = context.list(relation.name, place.names, world, properties=columns)
     display = ListDisplay(context.site.make_reader(world), Units())
     wanted = call.request.query_params.get("q", "").strip()
-    cells = ((obj, [_show_cell(obj, name, display) for name in columns]) for obj in found)
-    rows = [(obj, shown) for obj, shown in cells if _matches(obj, shown, wanted)]
+    rows = [obj for obj in found if not wanted or _matches(obj, _show_cells(obj, columns, display), wanted)]
     page = read_page(call, len(rows))
     some = rows[page * PAGE : (page + 1) * PAGE]
-    standings = _find_standings(context, [obj for obj, _ in some])
+    standings = _find_standings(context, some)
     addresses = Addresses.of(registry)
     judge = context.site.make_judge(world)
     made = [
@@ -91,11 +91,11 @@ def _show_list(call: Call, context: ManagementContext, place: Place) -> View:
             obj.name,
             addresses.write_path(obj.path),
             registry.short_type_of(obj.definition, relation),
-            tuple(map(_join, shown)),
+            tuple(map(_join, _show_cells(obj, columns, display))),
             _judge_state(judge, obj),
             name_standing(standings.get(obj.path)),
         )
-        for obj, shown in some
+        for obj in some
     ]
     data = {
         "relation": relation,
@@ -121,9 +121,9 @@ def _is_state(registry: Registry, relation: Relation, name: str) -> bool:
     return condition is not None and set(condition.properties()) == {name}
 
 
-def _show_cell(obj: ManagedObject, name: str, display: ListDisplay) -> ShownProperty | None:
-    prop = obj.definition.properties.get(name)
-    return None if prop is None else display.show(obj, prop)
+def _show_cells(obj: ManagedObject, names: Sequence[str], display: ListDisplay) -> list[ShownProperty | None]:
+    properties = obj.definition.properties
+    return [display.show(obj, properties[name]) if name in properties else None for name in names]
 
 
 def _matches(obj: ManagedObject, shown: Sequence[ShownProperty | None], wanted: str) -> bool:
@@ -261,7 +261,7 @@ def _show_object(call: Call, editing: Editing, outcome: Outcome) -> View:
         "may_test": call.caller.may("test"),
         "testable": obj.definition.verification,
         "saved": None,
-        "beside": None if editing.creating else _describe_beside(context, obj),
+        "beside": None if editing.creating else _describe_beside(editing),
         "children": [] if editing.creating else _list_children(registry, editing),
     }
     if not editing.creating and (number := call.request.query_params.get("saved", "")).isdigit():
@@ -281,9 +281,10 @@ class Beside(Record):
     problems: tuple[Diagnostic, ...]
 
 
-def _describe_beside(context: ManagementContext, obj: ManagedObject) -> Beside:
+def _describe_beside(editing: Editing) -> Beside:
     from confobjects.cli.verifications import describe_standing
 
+    context, obj = editing.context, editing.object
     world = context.world()
     judge = context.site.make_judge(world)
     standing = None
@@ -297,28 +298,17 @@ def _describe_beside(context: ManagementContext, obj: ManagedObject) -> Beside:
         "" if standing is None else _capitalise(describe_standing(standing)),
         "" if standing is None else standing.state,
         tuple(users),
-        tuple(reversed(_select_history(context, obj)[-_LATEST:])),
+        tuple(reversed(records.select_for_object(editing.history, obj.path)[-_LATEST:])),
         tuple(judged.problems),
     )
 
 
-def find_users(context: ManagementContext, obj: ManagedObject) -> list[Any]:
-    """Return the paths of the objects that refer to an object."""
-    from confobjects.management.graphing import build_graph
-
+def find_users(context: ManagementContext, obj: ManagedObject) -> list[ManagedObjectPath]:
+    """Return the paths of the objects that refer to an object, or may."""
     if not context.registry.users(obj.path.relation):
         return []
-    graph = build_graph(context.site, (), [obj.path])
-    here = str(obj.path)
-    found = dict.fromkeys(edge.source for edge in graph.edges if edge.target == here and edge.label)
-    return [context.registry.parse_path(text) for text in found]
-
-
-def _select_history(context: ManagementContext, obj: ManagedObject) -> list[HistoryRecord]:
-    try:
-        return records.select_for_object(context.history(), obj.path)
-    except ConfobjectsError:
-        return []
+    judge = context.site.make_judge(context.world())
+    return list(dict.fromkeys(one.object.path for one in judge.users(obj.path)))
 
 
 def _list_children(registry: Registry, editing: Editing) -> list[tuple[str, str]]:
