@@ -67,8 +67,8 @@ class Page(HTMLParser):
 
     # -- parsing -----------------------------------------------------------------------------------------------------
 
-    def handle_starttag(self, tag: str, given: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in given}
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
         self.attributes.append((tag, found))
         if tag not in _VOID:
             self._open.append(tag)
