@@ -36,6 +36,7 @@ class Inbox(Generic[T]):
                 return
             self._items.append(item)
             self._pipe.wake()
+            self._condition.notify_all()
 
     def take(self) -> T | None:
         """Return the oldest item, None if there is none."""
@@ -45,6 +46,11 @@ class Inbox(Generic[T]):
                 return None
             self._condition.notify_all()
             return self._items.popleft()
+
+    def wait(self) -> None:
+        """Return when there is an item, or there will be none."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._items or self._is_closed)
 
     def close(self) -> None:
         """Let nobody wait any more. Closing twice is no error."""

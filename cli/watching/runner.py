@@ -18,7 +18,7 @@ Joined = JoinedState | JoinedChanges
 class ProgramRunner:
     """A thread that runs a command with what has changed since its last success, first with the whole state.
 
-    ``tell`` is called in that thread with each failure, and with None after each success. ``limit`` and ``grace`` are
+    ``tell`` is called in that thread with each failure, and with None after each success, before the runner is free. ``limit`` and ``grace`` are
     seconds: how long a run may take, and how long it may take to stop.
     """
 
@@ -62,10 +62,11 @@ class ProgramRunner:
             self._is_due = True
             self._condition.notify_all()
 
-    def finish(self) -> None:
-        """Wait until the command has been run for everything."""
+    @property
+    def is_free(self) -> bool:
+        """Whether the command has been run for everything, and all that became of it is told."""
         with self._condition:
-            self._condition.wait_for(lambda: not (self._is_due or self._is_busy))
+            return not (self._is_due or self._is_busy)
 
     def stop(self) -> None:
         """Stop the command, if it is running, and run it no more."""
@@ -84,12 +85,9 @@ class ProgramRunner:
                 self.failure = failure
                 if failure is not None:
                     self._give_back(joined)
-                is_told = not self._is_stopping
-            if is_told:
-                self._tell(failure)
-            with self._condition:
+                if not self._is_stopping:
+                    self._tell(failure)
                 self._is_busy = False
-                self._condition.notify_all()
 
     def _take(self) -> Joined | None:
         """Wait until there is something to run the command for, and return it; None when it is to be run no more."""

@@ -167,10 +167,15 @@ class WatchSession:
         """Let the command be run for all that was told, and return the exit status."""
         if self._runner is None:
             return 0
-        self._runner.finish()
-        while (item := self._inbox.take()) is not None:
+        while True:
+            is_free = self._runner.is_free  # asked first: if it is not, one more outcome comes
+            item = self._inbox.take()
             if isinstance(item, ProgramOutcome):
                 self._tell_outcome(item)
+            elif item is None and is_free:
+                break
+            elif item is None:
+                self._inbox.wait()
         return 0 if self._runner.failure is None else CommandFailedError.exit_code
 
 

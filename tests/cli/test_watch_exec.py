@@ -201,6 +201,19 @@ def test_a_failure_is_retried_with_the_next_change(file: File, tmp_path: Path, p
         assert found["changes"][0]["properties"]["smtp-server"] == sides
 
 
+def test_after_the_last_change_a_failure_is_told_while_the_next_run_goes_on(file: File, pipe: Pipe) -> None:
+    command = shell('read line < "$0"; exit "$line"', pipe.path)
+    with Watcher(file.url, *JSON, "--count", "1", "--exec", command) as watcher:
+        watcher.document("state")
+        file.set(smtp_server="second.example.com")
+        watcher.document("change")
+        pipe.write("3\n")
+        watcher.document("command-failed")
+        pipe.write("0\n")
+        watcher.document("solved")
+        assert watcher.end() == 0
+
+
 class Outcomes:
     """What a runner tells, for a test to wait for."""
 
