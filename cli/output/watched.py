@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from confobjects.definitions.installed import TEXT, describe_difference
+from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import MASK
 from confobjects.texts.visible import escape_json, make_visible
 
@@ -168,6 +170,9 @@ def _format_change(change: Document) -> str:
     head = f"{change['kind']} {change['path']}"
     if change["kind"] == "deleted":
         return head
+    if change["type"] == HOLDER_KIND and TEXT in change["properties"]:
+        before, after = ("".join(change["properties"][TEXT][side]) for side in ("before", "after"))
+        return f"{head}: {describe_difference(before, after)}"
     parts = []
     for name, sides in change["properties"].items():
         before, after = (", ".join(sides[side]) or _NOTHING for side in ("before", "after"))

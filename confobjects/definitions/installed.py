@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final, Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, Literal
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.expressions.openers import OPENERS
@@ -12,6 +12,9 @@ from confobjects.records import Record, field
 TEXT: Final = "definition"
 DIGEST: Final = "definition-digest"
 """The properties of an object that holds a definition."""
+_VERSION: Final = "version"
+_MOST_PARTS: Final = 10
+"""Parts of a definition that a difference names, at most."""
 Reason = Literal["broken", "newer", "code"]
 """Why an installed definition is left out: it is wrong, needs a newer version of this library, or names code."""
 
@@ -114,3 +117,42 @@ def merge_installed(some: Iterable[InstalledText], others: Iterable[InstalledTex
     """Return several installed definitions, sorted by name; of one name the other one counts."""
     found = {one.name.casefold(): one for one in (*some, *others)}
     return tuple(sorted(found.values(), key=lambda one: one.name))
+
+
+def describe_difference(before: str, after: str) -> str:
+    """Return in a few words what differs between two stored texts of one definition: versions, and parts that changed.
+
+    ``before`` is empty for a definition that was not there.
+    """
+    old, new = map(_read_parts, (before, after))
+    if new is None:
+        return "what is no definition"
+    version = f"version {new.get(_VERSION, '-')}"
+    if old is None:
+        return f"{version}, in place of what was no definition" if before else version
+    if old.get(_VERSION) != new.get(_VERSION):
+        version += f" (it was {old.get(_VERSION, '-')})"
+    parts = [name for name in dict.fromkeys((*old, *new)) if name != _VERSION and old.get(name) != new.get(name)]
+    more = f" and {len(parts) - _MOST_PARTS} more" if len(parts) > _MOST_PARTS else ""
+    return f"{version}; changed: {', '.join(parts[:_MOST_PARTS]) or 'nothing that counts'}{more}"
+
+
+def _read_parts(text: str) -> dict[str, Any] | None:
+    """Return the parts of a definition by name; those of a part that has named parts are ``properties.host``."""
+    import json
+
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(data, Mapping):
+        return None
+    found: dict[str, Any] = {}
+    for name, value in data.items():
+        if isinstance(value, list) and value and all(isinstance(one, Mapping) and "name" in one for one in value):
+            found.update((f"{name}.{one['name']}", one) for one in value)
+        elif isinstance(value, Mapping):
+            found.update((f"{name}.{key}", one) for key, one in value.items())
+        else:
+            found[name] = value
+    return found

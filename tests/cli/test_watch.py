@@ -199,6 +199,25 @@ def test_a_restored_configuration_is_told_as_that(file: File) -> None:
         assert found["number"] == 1
 
 
+def test_a_definition_is_told_by_its_version_and_the_parts_that_changed(file: File, tmp_path: Path) -> None:
+    given = ROOT / "tests" / "definitions" / "installable" / "service.json"
+    newer = tmp_path / "service.json"
+    text = given.read_text("utf-8").replace("What opens it.", "What keeps it shut.")
+    newer.write_text(text.replace('"version": 1', '"version": 2'), "utf-8")
+    where = ("--url", file.url, "--no-prompt")
+    with Watcher(file.url, "--count", "3") as watcher:
+        watcher.err.until(lambda line: line.startswith("watching"))
+        for words in (["install", str(given)], ["install", str(newer)], ["remove", "service"]):
+            assert run("definitions", *words, *where).status == 0
+        assert watcher.end() == 0
+        told = [line.partition(" /installed-definition/")[::2] for line in watcher.out.rest() if "  waits" not in line]
+    assert [(head.split()[-1], what) for head, what in told] == [
+        ("added", "service: version 1"),
+        ("changed", "service: version 2 (it was 1); changed: properties.pin"),
+        ("deleted", "service"),
+    ]
+
+
 def test_people_read_lines(file: File) -> None:
     with Watcher(file.url) as watcher:
         assert watcher.err.until(lambda line: "watching" in line) == f"watching {file.url}: 2 objects, change 1"
