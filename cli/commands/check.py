@@ -17,6 +17,7 @@ from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
+from ..output.shown import summarise_check
 
 if TYPE_CHECKING:
     from confobjects.actions import Say
@@ -57,8 +58,8 @@ def _run(invocation: Invocation) -> int:
 
         invocation.say(dumps(found.as_json(word)))
     elif not invocation.quiet:
-        invocation.say(f"{found.count} object{'' if found.count == 1 else 's'} checked: no problem found.")
-        _tell_untested(invocation, found.untested)
+        invocation.say(summarise_check(len(configuration), "object", warnings))
+        _tell_untested(invocation, untested)
     return 0
 
 

@@ -19,6 +19,7 @@ from confobjects.paths import ROOT
 from ..command import make_command
 from ..invocation import Invocation
 from ..output.changes import tell_changes
+from ..output.shown import summarise_check
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -79,7 +80,7 @@ def _check(invocation: Invocation, paths: Sequence[str], force: bool) -> int:
         return tell_changes(invocation, report, "")
     invocation.warn(report.warnings)
     if not invocation.quiet:
-        invocation.say(f"{len(given)} definition{'' if len(given) == 1 else 's'} checked: no problem found.")
+        invocation.say(summarise_check(len(given), "definition", report.warnings))
     return 0
 
 

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from confobjects.objects.reading import PropertyReader
 
 
+def summarise_check(number: int, what: str, warnings: Sequence[Diagnostic]) -> str:
+    """Return the sentence for a number of things that were checked, in which no error was found."""
+    found = f"{number} {what}{'' if number == 1 else 's'} checked: no problem found"
+    return f"{found}, {len(warnings)} warning{'' if len(warnings) == 1 else 's'}." if warnings else f"{found}."
+
+
 class Units(Record):
     """The units asked for, and whether values are for scripts (exact) or for people."""
 

@@ -78,6 +78,13 @@ def test_what_only_shows_definitions_waits_for_no_pipe(tmp_path: Path) -> None:
         assert run("describe", "mail-server", "--url", f"ldif:{device}").status == 0
 
 
+def test_a_check_of_definitions_counts_its_warnings(place: Path) -> None:
+    forgets = run("definitions", "check", str(INSTALLABLE / "forgets.json"), "--force")
+    assert forgets.out == "1 definition checked: no problem found, 2 warnings.\n"
+    assert forgets.err.count("warning: ") == 2
+    assert place.exists()
+
+
 def test_an_export_replaces_nothing_that_is_no_file_of_it(place: Path) -> None:
     there = place / "exported" / "service.json"
     there.mkdir(parents=True)
@@ -238,6 +245,8 @@ def test_an_entry_that_claims_a_definition_nobody_has_is_told_and_kept(claim: st
     file.write_text(file.read_text("utf-8") + branch + claimed, "utf-8")
     checked = run("check")
     assert (checked.status, named in checked.err) == (0, True)
+    count = checked.err.count("warning: ")
+    assert checked.out.endswith(f" checked: no problem found, {count} warning{'' if count == 1 else 's'}.\n")
     assert run("list-unheard-ofs").status == 2
     assert run("export", "--output-file", str(document)).status == 0
     assert run("set-mail-server-prop", "--server-name", "m", "--set", "smtp-server:other").status == 0
