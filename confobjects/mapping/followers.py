@@ -15,6 +15,7 @@ from confobjects.errors import UsageError
 from confobjects.mapping.apart import FOLLOWERS, place_beside
 from confobjects.records import Record
 from confobjects.texts.names import normal_name
+from confobjects.texts.visible import make_visible
 
 FOLLOWER_CLASS: Final = "ds-cfg-follower"
 REPORT: Final = "ds-cfg-follower-report"
@@ -152,12 +153,22 @@ def read_report_of(name: str, text: str) -> FollowerReport | None:
     return found if found is not None and same_follower(found.name, name) else None
 
 
-def stand_in_for(name: str) -> FollowerReport | None:
-    """Return what is told of a follower whose report cannot be read: its name, and no time. None if nobody has that name."""
-    try:
-        return FollowerReport(check_follower_name(name), "", 0, "", None)
-    except UsageError:
-        return None
+def label_of(place: str) -> str:
+    """Return what a follower is called whose report cannot be read, by the name of the place of its report.
+
+    That is its name, unless no follower can have such a name: then it is one that names this place alone.
+    """
+    label = make_visible(place).strip() or "-"
+    if len(label) > LONGEST_NAME:
+        from hashlib import sha256
+
+        label = f"{label[:40]}…{sha256(label.encode()).hexdigest()[:40]}"
+    return label
+
+
+def stand_in_for(place: str) -> FollowerReport:
+    """Return what is told of a follower whose report cannot be read: what it is called, and no time."""
+    return FollowerReport(label_of(place), "", 0, "", None)
 
 
 def read_report(text: str) -> FollowerReport | None:

@@ -248,7 +248,10 @@ class Storage(Protocol):
         ...
 
     def forget_follower(self, name: str) -> None:
-        """Remove the report of a service. It is no error if there is none. Raises as :meth:`tell_follower` does."""
+        """Remove the report of a service, also one that cannot be read, by what it is called in :meth:`followers`.
+
+        It is no error if there is none. Raises as :meth:`tell_follower` does.
+        """
         ...
 
     def verifications(self) -> Mapping[str, str]:

@@ -5,8 +5,8 @@ Laws of this module:
 1. A report is replaced as a whole. It is not synced: after a power cut a service tells again, or is not there.
 2. Nobody waits for the lock of the configuration: a service tells that it is alive while somebody writes.
 3. The name of a file follows from the name of the service and leads nowhere else, whatever the name is.
-4. What is not a report of the service that a file is named after is told as one that cannot be read. What is not a file
-   of ours is left out.
+4. What is not a report of the service that a file is named after is told as one that cannot be read, whatever the name
+   is. What is not a file of ours is left out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from confobjects.mapping.followers import (
     MOST_FOLLOWERS,
     FollowerReport,
     check_follower_name,
+    label_of,
     read_report,
+    same_follower,
     sort_reports,
     stand_in_for,
     write_report,
@@ -74,10 +76,13 @@ class FollowerFiles:
             open_own_directory(self.directory, self._path),
             translate_errors("read the directory", self.directory),
         ):
-            names = sorted(name for name in os.listdir(self.directory) if name.endswith(_ENDING))
+            names = self._list_names()
         texts = ((name, self._read(name)) for name in names[:MOST_FOLLOWERS])
-        found = (_report_in(name, text) or _stand_in_for(name) for name, text in texts if text is not None)
-        return sort_reports(one for one in found if one is not None)
+        found = (_report_in(name, text) or stand_in_for(_name_in(name)) for name, text in texts if text is not None)
+        return sort_reports(found)
+
+    def _list_names(self) -> list[str]:
+        return sorted(name for name in os.listdir(self.directory) if name.endswith(_ENDING))
 
     def find(self, name: str) -> FollowerReport | None:
         """Return one report, None if there is none, or none that can be read."""
@@ -119,16 +124,19 @@ class FollowerFiles:
                 os.close(descriptor)
 
     def remove(self, name: str) -> None:
-        """Remove a report, if there is one."""
-        path = os.path.join(self.directory, file_name_of(check_follower_name(name)))
-        if not os.path.lexists(path):
+        """Remove a report, if there is one, also one that cannot be read by what it is called."""
+        file = file_name_of(check_follower_name(name))
+        if not os.path.lexists(self.directory):
             return
         with (
             open_own_directory(self.directory, self._path),
-            translate_errors("remove the report", path),
+            translate_errors("remove the report", os.path.join(self.directory, file)),
             suppress(FileNotFoundError),
         ):
-            os.unlink(path)
+            if not os.path.lexists(os.path.join(self.directory, file)):
+                called = (one for one in self._list_names() if same_follower(label_of(_name_in(one)), name))
+                file = next(called, file)
+            os.unlink(os.path.join(self.directory, file))
 
 
 def _report_in(file: str, text: str) -> FollowerReport | None:
@@ -137,11 +145,9 @@ def _report_in(file: str, text: str) -> FollowerReport | None:
     return report if report is not None and file_name_of(report.name) == file else None
 
 
-def _stand_in_for(file: str) -> FollowerReport | None:
-    """Return what is told of a follower by the name of its file alone, None if that does not say who it is."""
-    name = unquote(file.removesuffix(_ENDING))
-    found = stand_in_for(name)
-    return found if found is not None and file_name_of(name) == file else None
+def _name_in(file: str) -> str:
+    """Return what the name of a file says of a follower: its name, if that is not cut."""
+    return unquote(file.removesuffix(_ENDING))
 
 
 def _open_alone(path: str, beside: str) -> int:

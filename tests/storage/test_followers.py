@@ -263,6 +263,19 @@ def test_a_directory_of_others_is_refused(
     assert [path.name for path in tmp_path.iterdir()] == ["config.ldif.followers"]
 
 
+@pytest.mark.parametrize("name", ["ß" * 100, "a\nb", "x" * 150, " ", ""])
+def test_a_file_whose_name_says_nobodys_is_told_and_removed(tmp_path: Path, file: Storage, name: str) -> None:
+    file.tell_follower(report("web-1"))
+    path = tmp_path / "config.ldif.followers" / file_name_of(name)
+    make(path, b"{")
+    (told,) = [one for one in file.followers() if one != report("web-1")]
+    assert told == stand_in_for(told.name)
+    assert check_follower_name(told.name)
+    file.forget_follower(told.name)
+    assert list(file.followers()) == [report("web-1")]
+    assert not path.exists()
+
+
 # -- directories -----------------------------------------------------------------------------------------------------
 
 BRANCH = place_of_followers(BASE)
@@ -278,6 +291,15 @@ FOREIGN: dict[str, Entry] = {
         TWO, {"objectClass": ("top", FOLLOWER_CLASS), "cn": ("web-2",), REPORT: (" " * (MOST_CHARACTERS + 1),)}
     ),
 }
+LONG = BRANCH.child("cn", "x" * 101)
+ODD: dict[str, Entry] = {
+    "no follower": Entry(LONG, {"objectClass": ("top", FOLLOWER_CLASS), "cn": (LONG.name,), REPORT: ("{",)}),
+    "two names": Entry(
+        DN.parse(f"cn=web-3+description=that,{BRANCH}"),
+        {"objectClass": ("top", FOLLOWER_CLASS, "extensibleObject"), "cn": ("web-3",), "description": ("that",),
+         REPORT: (write_report(report("web-3")),)},
+    ),
+}  # fmt: skip
 
 
 @pytest.fixture(params=sorted(ON_SERVERS))
@@ -299,16 +321,27 @@ def editing(storage: Storage) -> Iterator[Callable[..., None]]:
 
 
 @pytest.mark.parametrize("what", FOREIGN)
-def test_an_entry_that_is_no_report_is_told_if_it_holds_text_and_becomes_one(directory: Storage, what: str) -> None:
+def test_an_entry_that_is_no_report_is_told_if_it_holds_anything_and_becomes_one(directory: Storage, what: str) -> None:
     """The entry of a service that has not told anything yet is none of a follower."""
     directory.tell_follower(report("web-1"))
     with editing(directory) as change:
         change(AddEntry(FOREIGN[what]))
-    told = [] if what in {"nothing", "no text"} else [stand_in_for("web-2")]
+    told = [] if what == "nothing" else [stand_in_for("web-2")]
     assert list(directory.followers()) == [report("web-1"), *told]
     assert directory.find_follower("web-2") is None
     directory.tell_follower(report("web-2"))
     assert list(directory.followers()) == [report("web-1"), report("web-2")]
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_an_entry_whose_name_is_nobodys_is_told_and_removed(directory: Storage, what: str) -> None:
+    directory.tell_follower(report("web-1"))
+    with editing(directory) as change:
+        change(AddEntry(ODD[what]))
+    (told,) = [one for one in directory.followers() if one != report("web-1")]
+    assert told == stand_in_for(told.name)
+    directory.forget_follower(told.name)
+    assert list(directory.followers()) == [report("web-1")]
 
 
 def test_an_entry_of_another_kind_is_left_out_and_stays(directory: Storage) -> None:

@@ -42,6 +42,14 @@ class ApartMeans(Record):
     origin: Callable[[], str]
 
 
+class ApartEntry(Record):
+    """One of the entries. ``name`` is the whole RDN if it has more or other parts; what is no text is an empty ``text``."""
+
+    dn: DN
+    name: str
+    text: str
+
+
 class ApartEntries:
     """The entries of one kind for one base: they are of a class, and each has one text in an attribute."""
 
@@ -64,22 +72,24 @@ class ApartEntries:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    def read_all(self) -> list[tuple[str, str]]:
-        """Return the names and the texts of all entries; those that hold none are left out."""
+    def read_all(self) -> list[ApartEntry]:
+        """Return all entries; those that hold nothing are left out."""
         found = self._means.find(self.branch, "one", f"(objectClass={self._class})", (self._attribute,))
-        return [(name, text) for entry in found for name, text in self._read_entry(entry)]
+        return [self._read_entry(entry) for entry in found if entry.get(self._attribute)]
 
     def find(self, name: str) -> str | None:
         """Return the text of the entry of a name, None if there is none."""
         entry = self._means.look_up(self.branch.child(self._naming, name), (self._attribute,))
-        return None if entry is None else next((text for _, text in self._read_entry(entry)), None)
+        return None if entry is None else self._read_entry(entry).text or None
 
-    def _read_entry(self, entry: Entry) -> list[tuple[str, str]]:
+    def _read_entry(self, entry: Entry) -> ApartEntry:
         name = entry.dn.name_by(self._naming)
-        values = entry.get(self._attribute)
-        if name is None or len(values) != 1 or not isinstance(values[0], str):
-            return []
-        return [(name, values[0])]
+        if name is None:
+            name = "+".join(f"{kind}={value}" for kind, value in entry.dn.rdns[0])
+        match entry.get(self._attribute):
+            case (str() as text,):
+                return ApartEntry(entry.dn, name, text)
+        return ApartEntry(entry.dn, name, "")
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -100,11 +110,17 @@ class ApartEntries:
         if code == _EXISTS and self._make(change, *_NOT_SEEN) != SUCCESS:
             raise self._foreign_error(dn, remedy)
 
-    def remove(self, name: str) -> None:
-        """Remove the entry of a name, if there is one."""
-        change = DeleteEntry(self.branch.child(self._naming, name))
-        if self._make(change, *_NOT_SEEN) not in (SUCCESS, NO_SUCH_OBJECT) and self._means.look_up(change.dn, ("1.1",)):
-            self._make(change, NO_SUCH_OBJECT)
+    def remove(self, name: str) -> bool:
+        """Remove the entry of a name, and return whether there was one."""
+        return self.delete(self.branch.child(self._naming, name))
+
+    def delete(self, dn: DN) -> bool:
+        """Delete one of the entries, and return whether it was there."""
+        change = DeleteEntry(dn)
+        code = self._make(change, *_NOT_SEEN)
+        if code not in (SUCCESS, NO_SUCH_OBJECT) and self._means.look_up(dn, ("1.1",)):
+            code = self._make(change, NO_SUCH_OBJECT)
+        return code == SUCCESS
 
     def make_places(self) -> list[DN]:
         """Make the entries that they hang below, and return the DNs of those that are new."""

@@ -4,7 +4,7 @@ Laws of this module:
 
 1. The entries are kept apart from the configuration. See :mod:`confobjects.storage.ldap.apart`.
 2. A service writes one entry, whose name is its own. What another name is written in is no report, and told as one that
-   cannot be read.
+   cannot be read, as is an entry that holds no text. One that holds nothing yet is none of a follower.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from confobjects.mapping.followers import (
     REPORT,
     FollowerReport,
     check_follower_name,
+    label_of,
     read_report_of,
+    same_follower,
     sort_reports,
     stand_in_for,
     write_report,
@@ -35,8 +37,7 @@ class FollowerEntries:
     def read_all(self) -> list[FollowerReport]:
         """Return all reports, sorted by name, and a stand-in for each that cannot be read."""
         found = self._entries.read_all()[:MOST_FOLLOWERS]
-        reports = (read_report_of(name, text) or stand_in_for(name) for name, text in found)
-        return sort_reports(one for one in reports if one is not None)
+        return sort_reports(read_report_of(one.name, one.text) or stand_in_for(one.name) for one in found)
 
     def find(self, name: str) -> FollowerReport | None:
         """Return one report, None if there is none, or none that can be read."""
@@ -49,8 +50,11 @@ class FollowerEntries:
         self._entries.write(check_follower_name(report.name), write_report(report), remedy)
 
     def remove(self, name: str) -> None:
-        """Remove a report, if there is one."""
-        self._entries.remove(check_follower_name(name))
+        """Remove a report, if there is one, also one that cannot be read by what it is called."""
+        if not self._entries.remove(check_follower_name(name)):
+            called = (one.dn for one in self._entries.read_all() if same_follower(label_of(one.name), name))
+            for dn in called:
+                self._entries.delete(dn)
 
     def make_places(self) -> list[DN]:
         """Make the entries that the reports hang below, and return the DNs of those that are new."""

@@ -20,7 +20,7 @@ class VerificationEntries:
     def read_all(self) -> dict[str, str]:
         """Return the texts of all records by key."""
         found = self._entries.read_all()[:MOST_RECORDS]
-        return {name: text[: MOST_CHARACTERS + 1] for name, text in found if is_key(name)}
+        return {one.name: one.text[: MOST_CHARACTERS + 1] for one in found if is_key(one.name) and one.text}
 
     def find(self, key: str) -> str | None:
         """Return the text of one record, None if there is none."""
