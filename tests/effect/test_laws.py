@@ -1,4 +1,4 @@
-"""Laws of what is in effect, over any interleaving of changes, restarts and observations, on both families.
+"""Laws of what is in effect, over any interleaving of changes, restarts and observations, of both families.
 
 1. What is in effect satisfies every constraint and reference, and every value is derived from what is in effect.
 2. What differs from the storage waits, for an action; everything else is in effect.
@@ -6,6 +6,7 @@
 4. Whoever looks at every commit and whoever looks at some of them have the same in effect, and the same waits.
 5. A new process has everything in effect that is stored.
 6. A stored state that does not hold changes nothing, and when it is mended, nothing has been lost.
+7. A value that follows others, as a default with cases does, is the one that it was before, or the one that is stored.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from confobjects.management.judging import judge_all
 from confobjects.management.site import Site
 from confobjects.objects.evaluating import make_evaluator
 from tests.definitions.documents import builtin, depot
-from tests.effect.services import MAIL_SERVER, Service, describe, in_effect, judge_everything, manage, replay
+from tests.effect.services import MAIL_SERVER, Picture, Service, describe, in_effect, judge_everything, manage, replay
 from tests.effort import times
 
 Call = tuple[str, str, Any, dict[str, Any]]
@@ -86,6 +87,37 @@ MAIL = (
     Request("create", "mail-server", ["one", "two"], **MAIL_VALUES),
     Request("rename", "trust-manager-provider", ["p", "q"], ["p", "q", "r"]),
 )
+CUSTOM_VALUES: dict[str, Sequence[Any]] = {
+    "smtp_server": ("a.example.com", "a.example.com:587", "b.example.com:25", "c.example.com:465", "&{mx.known}"),
+    "auth_password": ("secret-1", "secret-2"),
+}
+CUSTOM = (
+    Request("set", "mail-server", ["one"], **CUSTOM_VALUES),
+    Request("set", "mail-server", ["one", "two"], **CUSTOM_VALUES),
+    Request("set", "mail-server", ["one"], auth_username=("me", "you"), **CUSTOM_VALUES),
+    Request("set", "mail-server", ["one"], trust_manager_provider=("p", "q", None), **CUSTOM_VALUES),
+    Request("set", "mail-server", ["one", "two"], enabled=SWITCH),
+    Request("set", "trust-manager-provider", ["p", "q"], enabled=SWITCH),
+    Request("toggle", "mail-server", ["one", "two"]),
+    Request("delete", "mail-server", ["two"]),
+)
+COURIERS = (
+    Request("set", "courier", ["mule", "ox"], road=("open", "covered", "tunnel", None), guide=("Ann", None)),
+    Request("set", "courier", ["mule"], road=("open", "covered", "tunnel", None)),
+    Request("set", "courier", ["mule"], gate=(3, 9, None), lamps=("rear", ["front", "rear"], None)),
+    Request("set", "courier", ["mule", "ox"], batch_size=(7, 50, None)),
+    Request("set", "courier", ["mule"], batch_size=(7, 50, None)),
+    Request("set", "courier", ["mule"], batch_size=(7, None), road=("open", "tunnel")),
+    Request("set", "courier", ["mule"], chest=("oak", None), chest_key=("k-1", "k-2", None)),
+    Request("set", "depot-settings", [()], batch_size=(7, 50), site_name=("a", "b", "c")),
+    Request("set", "depot-settings", [()], batch_size=(7, 50), site_name=("a", "b", "c")),
+    Request("set", "messenger", ["fox"], greeting=("none", "watchword", "seal", None), veiled=(*SWITCH, None)),
+    Request("set", "messenger", ["fox"], greeting=("none", "seal"), escort=("Bob", None), seal=("s-1", None)),
+    Request("set", "messenger", ["fox"], bearer=("Ann", None), watchword=("w", None), guide=("mule", "ox", None)),
+    Request("create", "courier", ["mule", "ox"], road=("open", "tunnel"), guide=("Ann", None)),
+    Request("delete", "courier", ["mule", "ox"]),
+    Request("rename", "courier", ["mule", "ox"], ["mule", "ox"]),
+)
 QUEUE_VALUES: dict[str, Sequence[Any]] = {
     "enabled": SWITCH,
     "priority": (10, 3, None),
@@ -142,6 +174,29 @@ def start_mail() -> ManagementContext:
     return ctx
 
 
+def start_custom() -> ManagementContext:
+    ctx = manage(builtin())
+    login = {"auth-username": "me", "auth-password": "secret-1"}
+    with ctx.change() as tx:
+        tx.create("trust-manager-provider", "p", {"enabled": True}, type="blind")
+        tx.create("trust-manager-provider", "q", {"enabled": False}, type="blind")
+        one = {**MAIL_SERVER, **login, "trust-manager-provider": "p"}
+        tx.create("mail-server", "one", one, type="custom-server")
+        tx.create(
+            "mail-server", "two", {**MAIL_SERVER, **login, "smtp-server": "b.example.com:25"}, type="custom-server"
+        )
+    return ctx
+
+
+def start_couriers() -> ManagementContext:
+    ctx = manage(depot())
+    with ctx.change() as tx:
+        tx.create("courier", "mule", {"road": "open"})
+        tx.create("courier", "ox", {"guide": "Ann"})
+        tx.create("messenger", "fox", {"destination": "far:1", "guide": "mule"})
+    return ctx
+
+
 def start_depot() -> ManagementContext:
     ctx = manage(depot())
     with ctx.change() as tx:
@@ -157,6 +212,8 @@ def start_depot() -> ManagementContext:
 Start = Callable[[], ManagementContext]
 FAMILIES: dict[str, tuple[Start, Sequence[Request], list[str]]] = {
     "mail": (start_mail, MAIL, ["/mail-server/one", "/mail-server/two"]),
+    "custom": (start_custom, CUSTOM, ["/mail-server/one", "/mail-server/two"]),
+    "couriers": (start_couriers, COURIERS, ["/courier/mule", "/messenger/fox"]),
     "depot": (start_depot, DEPOT, ["/queue/x", "/queue/z", "/gateway/door"]),
 }
 TYPES = {"trust-manager-provider": "blind", "queue": "custom-memory", "watchman": "strict"}
@@ -241,6 +298,22 @@ def check_told(service: Service, before: Any, events: Sequence[Event]) -> None:
     assert len({(one.path, one.number, one.kind) for one in events}) == len(events)
 
 
+def check_followed(service: Service, before: Picture) -> None:
+    """Hold what follows other values to law 7, after one change."""
+    if stored_pictures(service.ctx) is None:
+        return
+    stored = in_effect(Service(service.ctx, EVALUATE).state)
+    for path, judged in service.state.judged.items():
+        kind, values = describe(judged)
+        known = [picture[path][1] for picture in (before, stored) if path in picture and picture[path][0] == kind]
+        if path not in stored or stored[path][0] != kind:
+            continue
+        for name, prop in judged.object.definition.properties.items():
+            if prop.default.kind in {"cases", "inherited-absolute", "inherited-relative"}:
+                own = name in service.state.effect.objects[path].object.values
+                assert own or values.get(name) in [one.get(name) for one in known]
+
+
 def look(service: Service, *restarted: str) -> None:
     before = in_effect(service.state)
     events = service.look(*restarted)
@@ -303,7 +376,9 @@ def test_every_commit_or_only_some_of_them_lead_to_the_same(family: str) -> None
         for what, detail in make_plan(family, seed, length):
             if what == "commit":
                 make_commit(ctx, detail)
+                before = in_effect(each.state)
                 each.look()
+                check_followed(each, before)
             elif what != "process":
                 some_.look()
                 if what == "restart":
