@@ -6,7 +6,7 @@ Laws of this module:
 2. Nobody waits for the lock of the configuration: a service tells that it is alive while somebody writes.
 3. The name of a file follows from the name of the service and leads nowhere else, whatever the name is.
 4. What is not a report of the service that a file is named after is told as one that cannot be read, whatever the name
-   is. What is not a file of ours is left out.
+   is. So is what is not a file of ours: nothing is read from it.
 """
 
 from __future__ import annotations
@@ -94,12 +94,12 @@ class FollowerFiles:
         return None if text is None else _report_in(file, text)
 
     def _read(self, name: str) -> str | None:
-        """Return what is in a file, empty if it cannot be read; None if the file is gone or not ours."""
+        """Return what is in a file, empty if it cannot be read, or is not ours; None if it is gone."""
         path = os.path.join(self.directory, name)
         try:
             descriptor = open_own(path, os.O_RDONLY, self._path, replaced=True)
         except (AccessError, StorageError):
-            return None
+            return "" if os.path.lexists(path) else None
         try:
             return inputs.read_up_to(descriptor, path, _MOST_BYTES).decode()
         except (OSError, UnicodeDecodeError):

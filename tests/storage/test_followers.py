@@ -229,16 +229,18 @@ def make(path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("what", NO_REPORTS)
-def test_a_file_that_is_no_report_is_told_if_it_is_ours_and_replaced_by_one(
-    tmp_path: Path, file: Storage, what: str
-) -> None:
+def test_a_file_that_is_no_report_is_told_and_replaced_by_one(tmp_path: Path, file: Storage, what: str) -> None:
     file.tell_follower(report("web-1"))
     path = tmp_path / "config.ldif.followers" / "web-2.json"
     NO_REPORTS[what](path)
-    told = [] if what in MADE or what == "a directory" else [stand_in_for("web-2")]
-    assert list(file.followers()) == [report("web-1"), *told]
+    assert list(file.followers()) == [report("web-1"), stand_in_for("web-2")]
     assert file.find_follower("web-2") is None
-    if what != "a directory":
+    if what == "a directory":
+        with pytest.raises(StorageError):
+            file.forget_follower("web-2")
+    else:
+        file.forget_follower("web-2")
+        assert list(file.followers()) == [report("web-1")]
         file.tell_follower(report("web-2"))
         assert list(file.followers()) == [report("web-1"), report("web-2")]
 
