@@ -10,6 +10,7 @@ from typing import Final
 
 from confobjects.diagnostics import MASK
 from confobjects.objects.reading import mask_text
+from confobjects.texts.passwords import find_password, mask_passwords
 
 from .options import OPTIONS, Option
 
@@ -32,7 +33,8 @@ def mask_secrets(
     """Return the words of a command line with secrets replaced.
 
     ``secrets`` are the names of secret properties, and of secrets within values. ``known`` are the names of all
-    properties: the value of any other may be a secret, too, because its name may be mistyped.
+    properties: the value of any other may be a secret, too, because its name may be mistyped. A password in a URL is one
+    wherever it is.
     """
     result: list[str] = []
     before = ""
@@ -40,7 +42,8 @@ def mask_secrets(
         start = secret_start(word, before)
         if start is None and known is not None:
             start = _unknown_start(word, before, known)
-        result.append(_mask_property(word, secrets) if start is None else word[:start] + MASK)
+        shown = _mask_property(word, secrets) if start is None else word[:start] + MASK
+        result.append(mask_passwords(shown, mask_text))
         before = "" if start == 0 else word  # the value of an option is no option
     return result
 
@@ -87,6 +90,8 @@ _PAIR: Final = re.compile(r"([^:=\s]+)=(?=[^=]*\Z)")
 
 def _reword_mask(shown: str) -> str:
     """Return a word with what stands for the secret in it: the expression of its name if it is within a value."""
+    if find_password(shown) is not None:
+        return shown.replace(MASK, "&{file:PATH}")
     head, _, _ = shown.partition(MASK)
     pair = _PAIR.search(head.partition(":")[2])
     if pair is None:
@@ -156,6 +161,8 @@ def holds_secret(arguments: Sequence[str], secrets: Collection[str]) -> bool:
 
 
 def _assigns_secret(word: str, secrets: Collection[str]) -> bool:
+    if mask_passwords(word, mask_text) != word:
+        return True
     prop, colon, value = word.partition(":")
     if colon and _property_name(prop) in secrets:
         return mask_text(value) != value

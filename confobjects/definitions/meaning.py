@@ -647,7 +647,7 @@ def _may_be_secret(operand: str, text: str, syntaxes: Mapping[str, Syntax], spec
     made = syntaxes[name]
     if specs[name].get("sensitive", made.sensitive):
         return True
-    return bool(made.secret_names) and (bool(part) or made.find_secret(text) is not None)
+    return (bool(part) and bool(made.secret_names)) or (made.has_secret_parts and made.find_secret(text) is not None)
 
 
 def _property_of(item: str | Mapping[str, Any]) -> str:

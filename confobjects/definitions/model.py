@@ -201,16 +201,16 @@ class PropertyDefinition(Record):
         """Tell whether only administrators may set a value, or take it away, where people have roles."""
         return self.administrator_only or self.syntax.key(text) in self.administrator_names
 
-    def find_secret(self, text: str) -> int | None:
-        """Return where the secret in a value begins: at 0, or after the name of a pair; None if no part of it is secret."""
+    def find_secret(self, text: str) -> tuple[int, int] | None:
+        """Return where the secret in a value begins and ends: all of it, or a part; None if no part of it is secret."""
         if self.sensitive:
-            return 0
-        return self.syntax.find_secret(text) if self.syntax.secret_names else None
+            return 0, len(text)
+        return self.syntax.find_secret(text) if self.syntax.has_secret_parts else None
 
     @property
     def can_hold_secret(self) -> bool:
         """Whether a value, or a part of it, can be a secret."""
-        return self.sensitive or bool(self.syntax.secret_names)
+        return self.sensitive or self.syntax.has_secret_parts
 
     @property
     def references(self) -> tuple[Reference, ...]:

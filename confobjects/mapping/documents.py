@@ -102,7 +102,7 @@ def drop_secrets(state: ObjectState) -> ObjectState:
     hidden = {
         name
         for name, texts in state.values.items()
-        if properties[name].sensitive and any(_is_hidden(properties[name], text) for text in texts)
+        if properties[name].can_hold_secret and any(_is_hidden(properties[name], text) for text in texts)
     }
     return _leave_out(state, hidden)
 
@@ -312,7 +312,7 @@ class _StateReader:
 
     def _read_secrets(self, key: str, type_: _StateType, properties: Mapping[str, Any], given: Any) -> frozenset[str]:
         at = ("objects", key, "secrets")
-        if not isinstance(given, list) or not all(isinstance(name, str) and name in type_.secrets for name in given):
+        if not isinstance(given, list) or not all(isinstance(name, str) and type_.can_keep(name) for name in given):
             self._add_oddity(at, "these are not the names of secrets")
             return frozenset()
         if len(set(given)) < len(given):
@@ -412,6 +412,10 @@ class _StateType(Record):
     secrets: frozenset[str]
     required: frozenset[str]
 
+    def can_keep(self, name: str) -> bool:
+        """Tell whether a property may have a value that is not in a document because it is, or holds, a secret."""
+        return name in self.properties and self.properties[name].can_hold_secret
+
 
 class _StateKind(Record):
     """The types of a relation by their short names, the one of an object that names none, and the property that names it."""
@@ -433,8 +437,8 @@ def _make_kind(relation: str, registry: Registry) -> _StateKind:
 
 
 def is_required(prop: PropertyDefinition) -> bool:
-    """Tell whether a document has to give a property: one that needs a value, has no default and is no secret."""
-    return prop.mandatory and prop.default.kind == "undefined" and not prop.sensitive
+    """Tell whether a document has to give a property: one that needs a value, has no default and holds no secret."""
+    return prop.mandatory and prop.default.kind == "undefined" and not prop.can_hold_secret
 
 
 def kind_of(value: Any) -> str:

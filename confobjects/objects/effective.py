@@ -179,7 +179,7 @@ class EffectiveObject:
         prop = self._property(name)
         if prop.sensitive:
             return repr(MASK)
-        if prop.syntax.secret_names:
+        if prop.syntax.has_secret_parts:
             return repr(self.masked_texts(name))
         return repr(self[name])
 

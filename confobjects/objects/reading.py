@@ -26,14 +26,14 @@ _LONGEST_SHARED: Final = 64
 
 def mask_secret(prop: PropertyDefinition, text: str) -> str:
     """Return a value text as it may be shown: secrets masked, expressions for secrets without their defaults."""
-    at = prop.find_secret(text)
-    return text if at is None else text[:at] + mask_text(text[at:])
+    span = prop.find_secret(text)
+    return text if span is None else text[: span[0]] + mask_text(text[slice(*span)]) + text[span[1] :]
 
 
 def mask_value(prop: PropertyDefinition, text: str) -> str:
     """Return an effective value text as it may be shown: secrets masked, also those that look like an expression."""
-    at = prop.find_secret(text)
-    return text if at is None else text[:at] + MASK
+    span = prop.find_secret(text)
+    return text if span is None else text[: span[0]] + MASK + text[span[1] :]
 
 
 def mask_text(text: str) -> str:
@@ -264,7 +264,7 @@ class PropertyReader:
     def _read_stored(self, obj: ManagedObject, prop: PropertyDefinition, texts: Texts) -> Reading:
         """Return a property read from stored texts. Short ones are remembered: many objects have the same."""
         reading = self._read_texts(obj, prop, texts, "stored")
-        if prop.syntax.secret_names:
+        if prop.syntax.has_secret_parts and not prop.sensitive:
             reading = self._refuse_clear_secrets(obj, prop, reading)
         is_fixed = (
             reading.values is texts and not reading.problems
@@ -349,10 +349,12 @@ class PropertyReader:
         sealed = parse_sealed(source, text)
         if sealed is None:  # it has no value: the function refuses it
             return self.evaluate(text, multi_valued=prop.multi_valued, secret=prop.sensitive)
-        at = source.find_secret(text) or 0
+        start, end = source.find_secret(text) or (0, len(text))
         contexts = contexts_of(owner, source, text, sealed.bound)
-        result = self.evaluate(text[at:], multi_valued=False, secret=True, contexts=contexts)
-        return result if result.values is None else result.replace(values=tuple(text[:at] + v for v in result.values))
+        result = self.evaluate(text[start:end], multi_valued=False, secret=True, contexts=contexts)
+        if result.values is None:
+            return result
+        return result.replace(values=tuple(text[:start] + value + text[end:] for value in result.values))
 
     def _find_place(
         self, obj: ManagedObject, prop: PropertyDefinition, text: str
@@ -405,14 +407,14 @@ def is_sealed(prop: PropertyDefinition, text: str) -> bool:
 
 
 def _describe_clear_secret(obj: ManagedObject, prop: PropertyDefinition, text: str) -> Diagnostic:
-    name = text[: prop.syntax.find_secret(text)].rstrip("=")
+    what, remedy = prop.syntax.describe_secret(text)
     return Diagnostic(
         "invalid-value",
-        f"the value of {name} is a secret, but is given in clear text",
+        f"{what} is a secret, but is given in clear text",
         path=str(obj.path),
         property=prop.name,
-        value=f"{name}={MASK}",
-        remedy=f"give it as an expression without a default: '{name}=&{{{name}}}' or '{name}=&{{file:secrets/pin}}'",
+        value=mask_value(prop, text),
+        remedy=remedy,
     )
 
 

@@ -61,14 +61,14 @@ def mentions_sealed(text: str) -> bool:
 
 
 def parse_sealed(prop: PropertyDefinition, text: str) -> SealedSecret | None:
-    """Return the sealed secret that a value is, or that it holds after the name of a pair; None for any other value."""
-    at = prop.find_secret(text)
-    return None if at is None else parse_whole(text, at)
+    """Return the sealed secret that a value is, or that it holds as a part; None for any other value."""
+    span = prop.find_secret(text)
+    return None if span is None else parse_whole(text[slice(*span)])
 
 
-def parse_whole(text: str, at: int = 0) -> SealedSecret | None:
-    """Return the sealed secret that a text is from a place on; None if it is anything else."""
-    found = _FORM.fullmatch(text, at)
+def parse_whole(text: str) -> SealedSecret | None:
+    """Return the sealed secret that a text is; None if it is anything else."""
+    found = _FORM.fullmatch(text)
     return None if found is None else SealedSecret(found[1], tuple(found[2].split(",")) if found[2] else ())
 
 
@@ -84,12 +84,12 @@ def bound_names(prop: PropertyDefinition) -> tuple[str, ...]:
 def contexts_of(obj: ManagedObject, prop: PropertyDefinition, text: str, bound: Sequence[str]) -> tuple[bytes, ...]:
     """Return the contexts that a secret of an object may be sealed with: the present one, then those of former attributes."""
     former = [name for name, other in obj.definition.former_attributes.items() if other is prop]
-    at = prop.find_secret(text) or 0
+    start, end = prop.find_secret(text) or (0, len(text))
     place = [f"{relation} {normal_name(name or '')}" for relation, name in obj.path.elements]
     travels = {} if prop.re_entry is None else {travel.property: travel for travel in prop.re_entry.travels}
     texts = [part for name in bound for part in (name, *sorted(_bound_texts(obj, name, travels.get(name))))]
     return tuple(
-        make_context(_USE, str(len(place)), *place, attribute, text[:at].strip(), *texts)
+        make_context(_USE, str(len(place)), *place, attribute, (text[:start] + text[end:]).strip(), *texts)
         for attribute in (prop.attribute.lower(), *former)
     )
 
@@ -102,5 +102,5 @@ def _bound_texts(obj: ManagedObject, name: str, travel: Travel | None) -> Iterat
             key = prop.syntax.key(text)
             if isinstance(key, str) and not has_opener(key) and not travel.includes(key):
                 continue
-        at = None if prop is None else prop.find_secret(text)
-        yield f"={text}" if at is None else f"={text[:at]}"
+        span = None if prop is None else prop.find_secret(text)
+        yield f"={text}" if span is None else f"={text[: span[0]]}{text[span[1] :]}"

@@ -31,10 +31,10 @@ def is_clear(prop: PropertyDefinition, text: str) -> bool:
 
 def find_literal(prop: PropertyDefinition, text: str) -> str | None:
     """Return the literal secret in a value: as text, or encoded in an expression that needs nothing else. None without one."""
-    at = prop.find_secret(text)
-    if at is None or not text[at:]:
+    span = prop.find_secret(text)
+    secret = "" if span is None else text[slice(*span)]
+    if not secret:
         return None
-    secret = text[at:]
     if not has_opener(secret):
         return secret
     from confobjects.expressions import FUNCTIONS, ExpressionSyntaxError, evaluate, parse
@@ -69,10 +69,11 @@ def find_secrets(obj: ManagedObject) -> Iterator[tuple[PropertyDefinition, Texts
 
 
 def seal_text(sealer: Sealer, obj: ManagedObject, prop: PropertyDefinition, text: str, plain: str) -> str:
-    """Return a value with a secret sealed for an object as it is. ``text`` is the value before, whose name of a pair stays."""
+    """Return a value with a secret sealed for an object as it is. The rest of ``text``, the value before, stays."""
     bound = bound_names(prop)
     token = sealer.seal(plain.encode(errors=_ERRORS), contexts_of(obj, prop, text, bound)[0])
-    return f"{text[: prop.find_secret(text)]}{SealedSecret(token, bound)}"
+    start, end = prop.find_secret(text) or (len(text), len(text))
+    return f"{text[:start]}{SealedSecret(token, bound)}{text[end:]}"
 
 
 def unseal_text(sealer: Sealer, obj: ManagedObject, prop: PropertyDefinition, text: str) -> str:

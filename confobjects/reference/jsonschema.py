@@ -89,7 +89,7 @@ def _type_condition(short: str, usual: str | None) -> dict[str, Any]:
 def _document_parts(definition: ManagedObjectDefinition, registry: Registry) -> dict[str, Any]:
     whole = _properties_schema(definition, registry)
     whole.pop("allOf", None)  # the reader of documents does not judge conditions; the change does
-    secrets = sorted(name for name, spec in whole["properties"].items() if spec.get("writeOnly"))
+    secrets = sorted(name for name in whole["properties"] if definition.properties[name].can_hold_secret)
     properties = {
         name: _as_optional(spec, fixed=definition.properties[name].is_fixed)
         for name, spec in whole["properties"].items()

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from confobjects.diagnostics import Diagnostic
+from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import LedgerError, UsageError
+from confobjects.texts.passwords import mask_passwords
 
 T = TypeVar("T")
 Clock = Callable[[], int]
@@ -60,7 +62,7 @@ class Database:
     def __init__(self, url: str, *, patience: float = PATIENCE, clock: Clock | None = None) -> None:
         self._url = _parse_url(url)
         self.is_local = self._url.get_backend_name() == "sqlite"
-        self.name = f"sqlite:{self._url.database}" if self.is_local else self._url.render_as_string(hide_password=True)
+        self.name = f"sqlite:{self._url.database}" if self.is_local else _mask_url(self._url)
         self._clock = clock
         self._agreed: tuple[float, int] | None = None
         self._file = _OwnFile(self._url.database or "") if self.is_local else None
@@ -283,18 +285,34 @@ def _make_postgresql(url: URL, patience: float) -> Engine:
         raise UsageError(Diagnostic("usage", summary, remedy=remedy)) from None
 
 
+def _mask_url(url: URL) -> str:
+    return mask_passwords(url.render_as_string(hide_password=False), lambda _: MASK)
+
+
 def _parse_url(url: str) -> URL:
     """Return the URL of a database. Raises UsageError for one that names no ledger."""
     kind, _, rest = url.partition(":")
     if kind == "sqlite" and rest and not rest.startswith("//"):
-        return URL.create("sqlite", database=rest)
+        return URL.create("sqlite", database=unquote(rest))
     if kind in ("postgresql", "postgres") and rest.startswith("//"):
         try:
-            return make_url(f"postgresql:{rest}")
+            made = make_url(f"postgresql:{rest}")
         except (ArgumentError, ValueError):
             pass
+        else:
+            _require_encoded(made, rest)
+            return made
     remedy = "Write sqlite:FILE or postgresql://USER@HOST/DATABASE; PostgreSQL reads the password from ~/.pgpass or PGPASSFILE."
     raise UsageError(Diagnostic("usage", "the URL of the ledger names no ledger", remedy=remedy))
+
+
+def _require_encoded(made: URL, rest: str) -> None:
+    """Refuse a URL whose password ends at another place than in RFC 3986: a part of it would be the host, which is shown."""
+    authority = re.split("[/?#]", rest[2:], maxsplit=1)[0]
+    if authority.count("@") > 1 or ("@" not in authority and made.username is not None):
+        summary = "the user or the password in the URL of the ledger has a character that ends it"
+        remedy = "Write / as %2F, @ as %40, # as %23, ? as %3F and % as %25 there, also in a file that it comes from."
+        raise UsageError(Diagnostic("usage", summary, remedy=remedy))
 
 
 __all__ = ["PATIENCE", "Clock", "Database", "lock_until_end"]

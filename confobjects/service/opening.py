@@ -15,7 +15,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, LedgerError
 from confobjects.service.databases import PATIENCE
 from confobjects.service.ledger import Ledger, open_ledger
-from confobjects.service.places import KIND, SQLITE, find_default_file, find_ledger_url
+from confobjects.service.places import KIND, SQLITE, find_default_file, find_file, find_ledger_url
 from confobjects.service.rules.settings import HOUR, MINUTE, SECOND, Settings
 from confobjects.startup import SealingKeys, file_of
 from confobjects.storage.own_files import account_name, give_to_owner, not_ours_error, open_own, open_own_directory
@@ -76,7 +76,7 @@ def _read_limit(value: Any) -> int | None:
 def has_ledger(service: EffectiveObject, environment: Mapping[str, str]) -> bool:
     """Tell whether there may be a ledger: a file that is there, or a database on a server, which only its server knows."""
     url = find_ledger_url(service, environment)
-    return not url.startswith(SQLITE) or os.path.exists(url.removeprefix(SQLITE))
+    return not url.startswith(SQLITE) or os.path.exists(find_file(url))
 
 
 def open_ledger_of(
@@ -98,7 +98,7 @@ def open_ledger_of(
     if sealer is not None or unsealed:
         _make_room(service, variables)
         if url.startswith(SQLITE):
-            _require_ours(url.removeprefix(SQLITE), file_of(service.storage_url))
+            _require_ours(find_file(url), file_of(service.storage_url))
     return open_ledger(url, sealer, unsealed=unsealed, patience=patience)
 
 

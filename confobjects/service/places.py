@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, unquote
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
@@ -20,6 +21,16 @@ SQLITE: Final = "sqlite:"
 _SHARED: Final = ("postgresql:", "postgres:")
 
 
+def make_sqlite_url(path: str) -> str:
+    """Return the URL of an SQLite file."""
+    return SQLITE + quote(path)
+
+
+def find_file(url: str) -> str:
+    """Return the file of a ledger, empty if it is on a server."""
+    return unquote(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else ""
+
+
 def is_shared(url: str | None) -> bool:
     """Tell whether a ledger is a database that other machines may use, too."""
     return url is not None and url.startswith(_SHARED)
@@ -33,9 +44,9 @@ def find_ledger_url(service: EffectiveObject, environment: Mapping[str, str]) ->
     """
     stated: str | None = service["ledger"]
     if stated is None:
-        return SQLITE + find_default_file(service, environment)
+        return make_sqlite_url(find_default_file(service, environment))
     if stated.startswith(SQLITE) and not stated.startswith(f"{SQLITE}//"):
-        return SQLITE + os.path.join(service.instance_directory, stated.removeprefix(SQLITE))
+        return make_sqlite_url(os.path.join(service.instance_directory, find_file(stated)))
     return stated
 
 
@@ -49,4 +60,4 @@ def find_default_file(service: EffectiveObject, environment: Mapping[str, str]) 
     return file
 
 
-__all__ = ["KIND", "SQLITE", "find_default_file", "find_ledger_url", "is_shared"]
+__all__ = ["KIND", "SQLITE", "find_default_file", "find_file", "find_ledger_url", "is_shared", "make_sqlite_url"]

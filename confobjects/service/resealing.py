@@ -16,7 +16,7 @@ from confobjects.errors import ConfobjectsError, UsageError
 from confobjects.oauth.places import token_directory
 from confobjects.records import Record, field
 from confobjects.service.installed import require_installed
-from confobjects.service.places import SQLITE, find_ledger_url
+from confobjects.service.places import SQLITE, find_file, find_ledger_url
 
 if TYPE_CHECKING:
     from confobjects.oauth.storing import FileTokenStore
@@ -136,7 +136,7 @@ class _LedgerPlace:
             url = find_ledger_url(self._service, self._environment)
         except UsageError:
             return ""  # a configuration that is only in memory, without a ledger
-        is_missing = url.startswith(SQLITE) and not os.path.lexists(url.removeprefix(SQLITE))
+        is_missing = url.startswith(SQLITE) and not os.path.lexists(find_file(url))
         return "" if is_missing else url
 
     def count(self) -> UsedKeys:

@@ -149,6 +149,8 @@ class Syntax:
     """Whether a value leads out of the configuration, to a file or to code that is loaded: who has roles leaves that to administrators."""
     secret_names: Collection[str] = ()
     """Names whose values are secret, if values are pairs of a name and a value."""
+    has_secret_parts: bool = False
+    """Whether a part of a value can be a secret, such as the password in a URL."""
     placeholder: ClassVar[str] = "STRING"
     """One word for a value, as in ``--set timeout:DURATION``."""
     value_type: ClassVar[str] = "str"
@@ -223,10 +225,14 @@ class Syntax:
         """Raise the error for a Python value of an unsupported type."""
         raise ValueSyntaxError(f"a value of the Python type {type(value).__name__} does not fit", self.expected)
 
-    def find_secret(self, text: str) -> int | None:
-        """Return the offset of the secret in a text, or None. In a sensitive syntax, the whole text is secret."""
+    def find_secret(self, text: str) -> tuple[int, int] | None:
+        """Return the offsets where the secret in a text begins and ends, or None. In a sensitive syntax, all is secret."""
+        return (0, len(text)) if self.sensitive else None
+
+    def describe_secret(self, text: str) -> tuple[str, str]:
+        """Return what the secret in a text is, and how to write that text instead: with an expression, without a default."""
         del text
-        return 0 if self.sensitive else None
+        return "it", "give it as an expression without a default"
 
     def normal_form(self, text: str) -> Hashable:
         """Return the comparison key: texts with equal keys are the same value. Invalid text is its own key."""

@@ -298,9 +298,19 @@ class NameValueSyntax(Syntax):
             return f"the value of {quote_text(lost)} stays a secret"
         return "" if self.references == inherited.references else "which values name other objects stays as it is"
 
-    def find_secret(self, text: str) -> int | None:
+    @property
+    def has_secret_parts(self) -> bool:  # type: ignore[override]
+        return bool(self.secret_names)
+
+    def find_secret(self, text: str) -> tuple[int, int] | None:
         name, _, _ = text.partition("=")
-        return len(name) + 1 if name.strip(BLANKS) in self.secret_names else None
+        start = min(len(name) + 1, len(text))
+        return (start, len(text)) if name.strip(BLANKS) in self.secret_names else None
+
+    def describe_secret(self, text: str) -> tuple[str, str]:
+        name, _, _ = text.partition("=")
+        remedy = f"give it as an expression without a default: '{name}=&{{{name}}}' or '{name}=&{{file:secrets/pin}}'"
+        return f"the value of {name}", remedy
 
     def parse(self, text: str) -> NameValue:
         name, sign, value = text.partition("=")

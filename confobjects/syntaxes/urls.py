@@ -1,6 +1,7 @@
 """The syntax url: an absolute URL (RFC 3986), parsed here so that messages show only the wrong part.
 
-Laws: no message quotes the part before ``@``, because it may contain a password. Nothing is fetched or resolved.
+Laws: no message quotes the part before ``@``, because it may contain a password. A password is a secret: a configuration
+has it only as an expression, and shows it never. Nothing is fetched or resolved.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ from confobjects.diagnostics import suggest_name
 from confobjects.records import Record, field
 from confobjects.syntaxes.base import EXACT, Syntax, SyntaxParameterError, ValueSyntaxError, quote_text, require_line
 from confobjects.syntaxes.hosts import IpAddress, host_problem, is_ipv6, make_port_syntax, normal_host
+from confobjects.texts.passwords import find_password
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*", re.ASCII)
 _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})", re.ASCII)
 _NEVER: Final = frozenset(' <>"\\^`{|}')
 _HOST_END: Final = _NEVER | frozenset("/?#@[]")
-_WITHOUT_HOST: Final = frozenset(("file", "ldapi", "unix"))
+_DATABASES: Final = frozenset(("postgresql", "postgres"))
+_WITHOUT_HOST: Final = frozenset(("file", "ldapi", "unix")) | _DATABASES
+
+
+_ELSEWHERE: Final = ", or leave it out: PostgreSQL reads PGPASSFILE, ~/.pgpass and a service file (service=NAME)"
 
 
 class _UrlParts(Record):
@@ -46,14 +52,15 @@ class _NormalUrl(Record):
 class Url(Syntax):
     """An absolute URL, kept as typed. ``schemes`` limits the allowed schemes.
 
-    If ``//`` follows the scheme, a host must follow (except for file, ldapi and unix). The port, the percent signs and
-    the characters are checked. Letters beyond ASCII are accepted (RFC 3987).
+    If ``//`` follows the scheme, a host must follow (except for file, ldapi, unix and postgresql). The port, the percent
+    signs and the characters are checked. Letters beyond ASCII are accepted (RFC 3987). A password in it is a secret.
     """
 
     __slots__ = ("schemes",)
 
     name = "url"
     placeholder = "URL"
+    has_secret_parts = True
     ldap_syntax = EXACT
     parameters = {
         "schemes": {
@@ -76,6 +83,7 @@ class Url(Syntax):
         ({}, "ldapi://%2Frun%2Fslapd/cn=config"),
         ({}, "file:///etc/hosts"),
         ({}, "mailto:ann@example.com"),
+        ({}, "postgresql://mail@/mail?host=/run/postgresql"),
         ({}, "https://user:pw@example.com/ü"),
         ({}, " https://example.com ", "https://example.com"),
     )
@@ -100,6 +108,11 @@ class Url(Syntax):
         ({}, "https://h:x/", '"x" is not a port, expected a URL; ports go from 1 to 65535'),
         ({}, "https://-h/", '"-h" starts or ends with a hyphen, expected a URL'),
         ({}, "https://[1.2]/", '"[1.2]" is not an IPv6 address in brackets, expected a URL'),
+        (
+            {},
+            "https://user:se/canary@h/",
+            "what follows the colon is not a port, expected a URL; write / in a password as %2F, # as %23 and ? as %3F",
+        ),
         ({}, "https://h/a b", '" " is not allowed in a URL, expected a URL; write "%20"'),
         ({}, "https://h/100%", '"%" has no two hexadecimal digits after it, expected a URL; write "%25"'),
         ({}, "https://h/\n", "it holds a line break, expected a URL"),
@@ -118,6 +131,15 @@ class Url(Syntax):
         if added:
             return f"the inherited one does not allow {added}:"
         return "" if self.schemes else f"it allows any scheme, the inherited one {', '.join(inherited.schemes)}"
+
+    def find_secret(self, text: str) -> tuple[int, int] | None:
+        return find_password(text)
+
+    def describe_secret(self, text: str) -> tuple[str, str]:
+        start, end = find_password(text) or (len(text), len(text))
+        instead = f"{text[:start]}&{{file:secrets/pin}}{text[end:]}"
+        elsewhere = _ELSEWHERE if text.partition(":")[0].strip().lower() in _DATABASES else ""
+        return "the password in the URL", f"give it as an expression without a default: '{instead}'{elsewhere}"
 
     def parse(self, text: str) -> str:
         line = require_line(text, self.expected, "it")  # a URL may contain a password
@@ -153,7 +175,8 @@ class Url(Syntax):
 
     def _check_authority(self, url: _UrlParts) -> None:
         if not url.host:
-            if url.slashes and (url.user or url.port or url.scheme.lower() not in _WITHOUT_HOST):
+            named = (url.user or url.port) and url.scheme.lower() not in _DATABASES
+            if url.slashes and (named or url.scheme.lower() not in _WITHOUT_HOST):
                 raise ValueSyntaxError("the host is missing", self.expected)
         elif url.host[0] == "[":
             if not is_ipv6(url.host[1:-1].replace("%25", "%")) or url.host[-1] != "]":
@@ -162,6 +185,9 @@ class Url(Syntax):
             raise ValueSyntaxError(problem, self.expected)
         digits = url.port[1:]
         if digits and not (digits.isdecimal() and digits.isascii() and len(digits) <= 5 and 0 < int(digits) < 65536):
+            if "@" in url.rest:
+                remedy = "write / in a password as %2F, # as %23 and ? as %3F"
+                raise ValueSyntaxError("what follows the colon is not a port", self.expected, remedy)
             raise ValueSyntaxError(f"{quote_text(digits)} is not a port", self.expected, "ports go from 1 to 65535")
 
     def _normal_form(self, text: str) -> Hashable:

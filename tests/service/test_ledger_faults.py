@@ -140,12 +140,23 @@ def test_a_place_where_no_file_can_be_is_told(tmp_path: Path, place: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "url", ["", "ledger.db", "sqlite:", "sqlite:///x", "mysql://x/y", "postgresql:x", "postgresql://h:port/x"]
+    "url",
+    [
+        "",
+        "ledger.db",
+        "sqlite:",
+        "sqlite:///x",
+        "mysql://x/y",
+        "postgresql:x",
+        "postgresql://h:port/x",
+        "postgresql://u:PASSWORD@1@h/x",
+        "postgresql://u:12/PASSWORD@h/x",
+    ],
 )
 def test_a_url_that_names_no_ledger_is_a_mistake_of_the_caller(url: str) -> None:
     with pytest.raises(UsageError) as refused:
         open_ledger(url, unsealed=True)
-    assert "PASSWORD@" not in str(refused.value)  # a URL is shown as it is: no password belongs into it
+    assert "PASSWORD" not in str(refused.value)
 
 
 # -- PostgreSQL --------------------------------------------------------------------------------------------------------

@@ -104,14 +104,25 @@ def test_the_own_sender_comes_first_if_it_is_used(tmp_path: Path, values: dict[s
         (None, "sqlite:{0}/config.ldif.ledger"),
         ("sqlite:mail.db", "sqlite:{0}/mail.db"),
         ("sqlite:/var/mail.db", "sqlite:/var/mail.db"),
+        ("sqlite:my%20mail.db", "sqlite:{0}/my%20mail.db"),
         ("postgresql://u@h/mail", "postgresql://u@h/mail"),
+        ("postgresql://u:&{file:pin}@h/mail", "postgresql://u:se%2Fcret@h/mail"),
     ],
 )
 def test_the_ledger_is_where_it_is_said_to_be_or_beside_the_configuration(
     tmp_path: Path, stated: str | None, found: str
 ) -> None:
+    (tmp_path / "pin").write_text("se%2Fcret\n")
     url = make_place(tmp_path, ledger=stated)
     assert find_ledger_url(confobjects.load(url)["mail-service"], {}) == found.format(tmp_path)
+
+
+def test_a_file_whose_name_no_url_can_have_is_encoded(tmp_path: Path) -> None:
+    place = tmp_path / "a place%20#1"
+    place.mkdir()
+    with open_it(make_place(place), unsealed=True) as ledger:
+        ledger.accept(MAIL, Settings(sender="news"))
+    assert (place / "config.ldif.ledger").stat().st_size
 
 
 def test_a_configuration_in_memory_has_to_say_where() -> None:

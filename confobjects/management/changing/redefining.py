@@ -187,7 +187,7 @@ class Redefinition:
     def _former_secrets(self, kind: str) -> frozenset[str]:
         if kind not in self._secrets:
             before = self.before.registry.definition(kind).properties.values()
-            secrets = [prop for prop in before if prop.sensitive or prop.syntax.sensitive or prop.syntax.secret_names]
+            secrets = [prop for prop in before if prop.can_hold_secret or prop.syntax.sensitive]
             after = self.site.registry.definition(kind)
             found = (find_successor(prop, after) for prop in secrets)
             self._secrets[kind] = frozenset(prop.name for prop in found if prop is not None)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from confobjects.actions import RemedyAction, as_parts
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ChangedMeanwhileError, error_for
+from confobjects.objects.reading import mask_value
 from confobjects.records import Record
 
 if TYPE_CHECKING:
@@ -112,9 +113,9 @@ def describe_state(judge: Judge, obj: ManagedObject, stored: ManagedObject | Non
     """
     reader = judge.reader
     current = {
-        name: reader.read_current(obj, prop)[0]
+        name: tuple(mask_value(prop, text) for text in reader.read_current(obj, prop)[0])
         for name, prop in obj.definition.properties.items()
-        if not prop.can_hold_secret
+        if not prop.sensitive
     }
     return obj.definition.name, None if stored is None else stored.values, current
 
