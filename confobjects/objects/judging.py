@@ -363,7 +363,7 @@ class Judge:
                     f"needs it ({user.as_words()})",
                     path=str(path),
                     argument=path.name or "",
-                    detail=_explain_need(reference.needed_when),
+                    detail=_explain_need(path, user.object.path, reference.needed_when),
                     remedy=self._advise_disabling(user),
                 )
 
@@ -386,7 +386,7 @@ class Judge:
             path=str(judged.object.path),
             property=prop.name,
             value=reference.write_name(path.name or ""),
-            detail=_explain_need(reference.needed_when),
+            detail=_explain_need(path, judged.object.path, reference.needed_when),
             remedy=(f"enable {path} first", *how, ", or name an enabled one"),
         )
 
@@ -552,7 +552,8 @@ def _describe_operand(judged: Judgement, operand: str) -> str:
     return f"{operand_words(operand)} is {value}" + (" by default" if by_default else "")
 
 
-def _explain_need(needed_when: Condition | None) -> str:
-    return (
-        f"it must be enabled while {needed_when.as_words()}" if needed_when is not None else "it must always be enabled"
-    )
+def _explain_need(path: ManagedObjectPath, owner: ManagedObjectPath, needed_when: Condition | None) -> str:
+    """Return when an object must be enabled; the condition looks at its owner, which refers to the object."""
+    if needed_when is None:
+        return f"{path} must always be enabled"
+    return f"{path} must be enabled while this holds for {owner}: {needed_when.as_words()}"

@@ -111,4 +111,5 @@ def _describe_reference(reference: Reference, registry: Registry) -> str:
     if reference.target_enabled is None:
         return words
     needed = reference.needed_when
-    return f"{words} It must be enabled{f' while {needed.as_words()}' if needed is not None else ''}."
+    while_ = "" if needed is None else f" while this holds for the object that names it: {needed.as_words()}"
+    return f"{words} It must be enabled{while_}."

@@ -62,7 +62,7 @@ def set_words(kind: str, value: str) -> list[str]:
 
 
 def test_there_are_such_properties() -> None:
-    assert ("mail-service", "ledger", "postgres") in PLACES
+    assert ("mail-service", "ledger", "postgresql") in PLACES
     assert len(PLACES) > 3
 
 
@@ -77,7 +77,7 @@ def test_in_clear_it_is_refused_with_what_to_do(kind: str, prop: str, scheme: st
     else:
         assert "the password in the URL is a secret, but is given in clear text" in done.err
         assert "&{file:secrets/pin}" in done.err
-        assert ("PGPASSFILE, ~/.pgpass and a service file" in done.err) == (scheme == "postgres" and form[0] != "&")
+        assert ("PGPASSFILE, ~/.pgpass and a service file" in done.err) == (scheme == "postgresql" and form[0] != "&")
     assert (tmp_path / "config.ldif").read_bytes() == before
 
 

@@ -319,7 +319,7 @@ def disabled(name: str, target: str, why: str) -> dict[str, Any]:
         f'{name} names "{target}", which is disabled',
         property=name,
         value=target,
-        detail=why,
+        detail=f"/store/{target} {why.format(user='/queue/jobs')}",
         remedy=f"enable /store/{target} first: set its enabled to true, or name an enabled one",
     )
 
@@ -335,8 +335,8 @@ def absent(name: str, kind: str, target: str, there: str) -> dict[str, Any]:
     )
 
 
-NEEDED = "it must be enabled while enabled is true and (not (spill-store is set))"
-ALWAYS = "it must always be enabled"
+NEEDED = "must be enabled while this holds for {user}: enabled is true and (not (spill-store is set))"
+ALWAYS = "must always be enabled"
 
 
 @pytest.mark.parametrize(
@@ -531,7 +531,7 @@ def harm(user: str, name: str, why: str) -> dict[str, Any]:
         "code": "constraint-violated",
         "summary": f'the Store "two" cannot be disabled: {user} needs it ({name})',
         "path": "/store/two",
-        "detail": why,
+        "detail": f"/store/two {why.format(user=user)}",
         "remedy": disabling if why != ALWAYS else f"change {name} of {user} to another object first",
         "argument": "two",
     }

@@ -103,7 +103,7 @@ def test_the_facts_of_a_reference_say_when_its_target_has_to_be_enabled() -> Non
     prop = OWN.definition("mail-server").properties["trust-manager-provider"]
     assert describe_allowed(prop, OWN) == (
         "The name of an existing Trust Manager Provider. "
-        "It must be enabled while enabled is true and (use-ssl is true or use-start-tls is true)."
+        "It must be enabled while this holds for the object that names it: enabled is true and (use-ssl is true or use-start-tls is true)."
     )
 
 
