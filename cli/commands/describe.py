@@ -21,6 +21,7 @@ from ..command import make_command
 from ..invocation import Invocation
 from ..output.table import output_width
 from ..words.command_line import line_of
+from ..words.elsewhere import find_elsewhere
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
@@ -104,6 +105,10 @@ _FEW = 3
 def _advise_property(error: UnknownNameError, registry: Registry, name: str) -> UnknownNameError:
     """Return the error for an unknown object, with where it is a property of that name, if it is one."""
     of = [definition.name for definition in registry if _declares(definition, name) and not definition.hidden]
+    if elsewhere := () if of else find_elsewhere(name):
+        return UnknownNameError(
+            error.diagnostics[0].replace(remedy=f"another product's word; here: {' or '.join(elsewhere)}")
+        )
     if not of:
         similar = [f"describe {kind} {prop}" for kind, prop in _find_similar(registry, name)]
         if not 0 < len(similar) <= _FEW or suggest_name(name, registry.relations()):

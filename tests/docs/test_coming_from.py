@@ -11,7 +11,9 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from confobjects.cli.words.elsewhere import _ELSEWHERE
 from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition
+from tests.cli.sessions import fresh, run
 from tests.definitions.documents import builtin
 from tests.docs.pages import differences
 from tests.docs.test_pages import GUIDE
@@ -167,6 +169,30 @@ def test_the_words_of_each_step_are_on_the_page_in_their_order(form: Form) -> No
     places = [steps.find(word) for word in form.steps]
     assert -1 not in places, form.steps[places.index(-1)]
     assert form is PINGDS or places == sorted(places)
+
+
+def test_what_a_page_of_another_product_calls_a_field_is_explained() -> None:
+    """The law, over the fields: ``describe`` leads to what the page says that the field is here."""
+    for form in (PINGONE, SAP, ZUORA):
+        for row in (row for row in rows(form) if not row[0].startswith("the ")):
+            told = run("describe", row[0])
+            named = re.findall(r"`([a-z0-9-]+)`", row[2])
+            names = {"--type custom-server": "custom-server", "--provider-name": "oauth2-provider"}
+            wanted = names.get(row[2].strip("`")) or named[0]
+            assert re.search(rf"\bdescribe [a-z0-9 -]*{wanted}", told.err) or told.status == 0, (row, told)
+
+
+def test_what_a_page_of_another_product_calls_a_step_leads_to_a_command() -> None:
+    for word in (word for form in (PINGONE, SAP, ZUORA) for word in form.steps):
+        told = run("describe", word)
+        assert told.status == 0 or re.search("(here|of that name|a property): [a-z]", told.err), (word, told)
+
+
+def test_every_line_for_a_word_of_another_product_can_be_typed(tmp_path: Path) -> None:
+    with fresh(tmp_path):
+        for line in {line for lines in _ELSEWHERE.values() for line in lines} - {"interactive", "configure-mail"}:
+            done = run(*line.removesuffix("ADDRESS").split(), *(["--help"] if "ADDRESS" in line else []))
+            assert done.status == 0, (line, done)
 
 
 def test_the_messages_that_the_products_document_are_there() -> None:
