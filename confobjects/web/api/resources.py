@@ -235,7 +235,7 @@ def _describe_kind(prop: PropertyDefinition, summary: str) -> Diagnostic:
 
 def _has_mask(prop: PropertyDefinition, text: str) -> bool:
     at = prop.find_secret(text)
-    return at is not None and MASK in text[at:]
+    return at is not None and MASK in text[slice(*at)]
 
 
 def leads_to_secret(at: Pointer, definition: ManagedObjectDefinition) -> bool:
