@@ -19,6 +19,7 @@ from confobjects.records import Record
 from confobjects.web.people import Permission
 
 if TYPE_CHECKING:
+    from confobjects.transport.network import Networks
     from confobjects.web.people import Person
     from confobjects.web.site import Web
 
@@ -40,6 +41,11 @@ class Call(Record):
         if self.person is None:
             raise AssertionError("an endpoint for which nobody signs in has no caller")
         return self.person
+
+    @property
+    def networks(self) -> Networks:
+        """What connections that are begun for the person may reach."""
+        return self.web.targets.networks_for(self.person)
 
 
 Answer = Callable[[Call], Awaitable[Response]]

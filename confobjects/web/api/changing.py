@@ -64,8 +64,10 @@ def open_tests(call: Call, manner: Manner) -> OpenTests | None:
     from confobjects.savetests import SaveTests
     from confobjects.service.tokens import find_tokens
 
-    sources = call.web.sources
-    return lambda _: SaveTests(manner.test, sources.make_evaluator, sources.instance_directory, find_tokens)
+    sources, networks = call.web.sources, call.networks
+    tokens = partial(find_tokens, network=networks.tokens)
+    directory = sources.instance_directory
+    return lambda _: SaveTests(manner.test, sources.make_evaluator, directory, tokens, network=networks.mail)
 
 
 def describe_change(report: ChangeReport, manner: Manner) -> dict[str, Any]:

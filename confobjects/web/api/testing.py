@@ -137,6 +137,8 @@ async def _carry_out(call: Call, asked: _Asked, prepared: _Prepared, progress: _
     from confobjects.service.tokens import find_tokens
     from confobjects.transport.check import check_server
 
+    networks = call.networks
+
     def check() -> TestResult:
         server, sender = find_server(prepared.object)
         return check_server(

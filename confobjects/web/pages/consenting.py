@@ -24,6 +24,7 @@ from confobjects.mail.diagnosis import Trouble
 from confobjects.management.changing.operations import Operation
 from confobjects.oauth.checking import as_oauth_error
 from confobjects.oauth.consenting import Consent
+from confobjects.oauth.http import make_post
 from confobjects.oauth.protocol.requests import make_consent_url
 from confobjects.oauth.protocol.settings import CONSENTED, read_settings
 from confobjects.objects.changes import PropertyChanges
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from confobjects.oauth.protocol.answers import Token
     from confobjects.oauth.protocol.settings import ProviderSettings
     from confobjects.objects.effective import EffectiveObject
+    from confobjects.transport.network import Network
     from confobjects.web.addresses import Place
     from confobjects.web.endpoints import Call
     from confobjects.web.pages.forms import Form
@@ -126,7 +128,7 @@ def save_consent(call: Call, context: ManagementContext, form: Form) -> View | R
     place = Addresses.of(context.registry).find_place(read_address(address))
     try:
         provider, settings = _load_provider(context, place)
-        token = _exchange(settings, draft, code)
+        token = _exchange(settings, draft, code, call.networks.tokens)
         changes = PropertyChanges(set={settings.refresh_property: (token.refresh,)})
         with context.change() as transaction:
             Operation("modify", place.relation.name, place.names, changes=changes).ask(transaction)
@@ -137,9 +139,10 @@ def save_consent(call: Call, context: ManagementContext, form: Form) -> View | R
     return Redirect(f"/objects/{address}" if number is None else f"/objects/{address}?saved={number}")
 
 
-def _exchange(settings: ProviderSettings, draft: Draft, code: str) -> Token:
+def _exchange(settings: ProviderSettings, draft: Draft, code: str, network: Network) -> Token:
     try:
-        return Consent(settings).exchange_code(code, draft.secrets["redirect"], draft.secrets["verifier"])
+        consent = Consent(settings, post=make_post(network))
+        return consent.exchange_code(code, draft.secrets["redirect"], draft.secrets["verifier"])
     except Trouble as trouble:
         raise as_oauth_error(trouble) from None
 

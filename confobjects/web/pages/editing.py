@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from confobjects.objects.changes import ChangeReport
     from confobjects.objects.model import Texts
     from confobjects.savetests import Choice
+    from confobjects.web.endpoints import Call
 
 
 class Meanwhile(Record):
@@ -54,7 +55,7 @@ class Editing:
     def __init__(  # noqa: PLR0913 - what is edited, and by whom
         self,
         context: ManagementContext,
-        person: str,
+        call: Call,
         relation: Relation,
         names: tuple[str, ...],
         *,
@@ -65,7 +66,8 @@ class Editing:
         self.relation = relation
         self.creating = definition is not None
         self.names = names
-        self._person = person
+        self._person = call.caller.name
+        self._networks = call.networks
         self._world = context.world()
         self.stored = None if self.creating else context.get(relation.name, names, self._world)
         self.object = self.stored or self._begin_object(definition)
@@ -185,7 +187,7 @@ class Editing:
 
     def save(self, choice: Choice) -> ChangeReport:
         """Save what the form wants, after a test if one is to be made. Raises what the transaction raises."""
-        with self.context.change(tests=lambda _: make_save_tests(self.context, choice)) as transaction:
+        with self.context.change(tests=lambda _: make_save_tests(self.context, choice, self._networks)) as transaction:
             self.operation.ask(transaction)
         return transaction.report
 

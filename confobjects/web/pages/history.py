@@ -87,7 +87,7 @@ def show_change(call: Call, context: ManagementContext) -> View:
         return _show_change(call, context, number)
     try:
         return _show_change(
-            call, context, number, wanted, Outcome(report=_take_back(context, number, wanted, dry_run=True))
+            call, context, number, wanted, Outcome(report=_take_back(call, context, number, wanted, dry_run=True))
         )
     except ConfobjectsError as error:
         return _show_change(call, context, number, wanted, Outcome(error=error))
@@ -103,11 +103,11 @@ _TAKE_BACK: Final = ("undo", "undo-to")
 """What can be asked of a change: to take it back, or all that were made after it."""
 
 
-def _take_back(context: ManagementContext, number: int, how: str, *, dry_run: bool = False) -> ChangeReport:
+def _take_back(call: Call, context: ManagementContext, number: int, how: str, *, dry_run: bool = False) -> ChangeReport:
     undo = context.undo if how == "undo" else context.undo_to
     if dry_run:
         return undo(number, dry_run=True)
-    return undo(number, tests=lambda _: make_save_tests(context, "policy"))
+    return undo(number, tests=lambda _: make_save_tests(context, "policy", call.networks))
 
 
 def _show_change(
@@ -138,7 +138,7 @@ def undo_change(call: Call, context: ManagementContext, form: Form) -> View | Re
     if how not in _TAKE_BACK:
         raise UsageError("a change can be taken back, and nothing else")
     try:
-        report = _take_back(context, number, how)
+        report = _take_back(call, context, number, how)
     except ConfobjectsError as error:
         return _show_change(call, context, number, how, Outcome(error=error))
     made = number if report.number is None else report.number

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.errors import ConfobjectsError, MailError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveObject
     from confobjects.service.operating import Overview
     from confobjects.service.status import Status
+    from confobjects.transport.network import Networks
     from confobjects.web.endpoints import Call
     from confobjects.web.pages.forms import Form
 
@@ -38,7 +40,7 @@ def show_service(call: Call, context: ManagementContext) -> View:
 
 
 def _edit(call: Call, context: ManagementContext, form: Form | None) -> Editing:
-    return Editing(context, call.caller.name, context.registry.relation(KIND), (), form=form)
+    return Editing(context, call, context.registry.relation(KIND), (), form=form)
 
 
 def change_service(call: Call, context: ManagementContext, form: Form) -> View | Redirect:
@@ -52,14 +54,14 @@ def change_service(call: Call, context: ManagementContext, form: Form) -> View |
         if button not in _SAVES:
             return _show_service(call, editing, Outcome(report=report))
         if button == "save-tested":
-            _test_sender(editing)
+            _test_sender(editing, call.networks)
         report = editing.save("policy")
     except ConfobjectsError as error:
         return _show_service(call, editing, Outcome(error=error))
     return Redirect("/mail-service" if report.number is None else f"/mail-service?saved={report.number}")
 
 
-def _test_sender(editing: Editing) -> None:
+def _test_sender(editing: Editing, networks: Networks) -> None:
     """Test the sender that mail comes from after the change. Raises what the test has found."""
     from confobjects.mail.senders import find_server
     from confobjects.management.changing.trying import try_changes
@@ -73,7 +75,9 @@ def _test_sender(editing: Editing) -> None:
     if found is None:
         return
     server, sender = find_server(found)
-    result = check_server(server, sender=sender, tokens=find_tokens)
+    result = check_server(
+        server, sender=sender, tokens=partial(find_tokens, network=networks.tokens), network=networks.mail
+    )
     if not result.ok:
         raise MailError(result.diagnostics)
 

@@ -69,8 +69,8 @@ def show_objects(call: Call, context: ManagementContext) -> View | Redirect:
         return _show_list(call, context, place)
     if (fix := call.request.query_params.get("fix", "")) and call.caller.may("change"):
         form = Form({"fix": (fix,)})
-        return act(call, Editing(context, call.caller.name, place.relation, place.names, form=form), "review")
-    return _show_object(call, Editing(context, call.caller.name, place.relation, place.names), NOTHING)
+        return act(call, Editing(context, call, place.relation, place.names, form=form), "review")
+    return _show_object(call, Editing(context, call, place.relation, place.names), NOTHING)
 
 
 def _show_list(call: Call, context: ManagementContext, place: Place) -> View:
@@ -351,7 +351,7 @@ def change_object(call: Call, context: ManagementContext, form: Form) -> View | 
     place = find_place(call, context.registry, "objects")
     if place.is_list:
         raise UsageError("a list cannot be changed")
-    editing = Editing(context, call.caller.name, place.relation, place.names, form=form)
+    editing = Editing(context, call, place.relation, place.names, form=form)
     return act(call, editing, form.first("do"))
 
 
@@ -418,7 +418,7 @@ def _begin(
     call: Call, context: ManagementContext, place: Place, definition: ManagedObjectDefinition, form: Form | None
 ) -> Editing:
     name = "" if form is None else form.first("name").strip()
-    return Editing(context, call.caller.name, place.relation, (*place.names, name), definition=definition, form=form)
+    return Editing(context, call, place.relation, (*place.names, name), definition=definition, form=form)
 
 
 def create_object(call: Call, context: ManagementContext, form: Form) -> View | Redirect:

@@ -129,6 +129,7 @@ class SenderForm:
         self.form = form
         self.creating = name is None
         self._person = call.caller.name
+        self._networks = call.networks
         self.sender = None if name is None else context.get(SENDER_KIND, name)
         self.server = None if self.sender is None else self._require_server(self.sender)
         self.preset = _find_preset(call.request.query_params.get("provider", ""))
@@ -207,7 +208,9 @@ class SenderForm:
 
     def save(self, button: str) -> ChangeReport:
         """Save both objects together."""
-        with self.context.change(tests=lambda _: make_save_tests(self.context, CHOICES[button])) as transaction:
+        with self.context.change(
+            tests=lambda _: make_save_tests(self.context, CHOICES[button], self._networks)
+        ) as transaction:
             self._ask(transaction)
         return transaction.report
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from confobjects import startup
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from confobjects.objects.model import ManagedObject
     from confobjects.objects.protocols import Evaluator, World
     from confobjects.savetests import Choice, SaveTests
+    from confobjects.transport.network import Networks
 
 
 def make_evaluator(context: ManagementContext) -> Evaluator:
@@ -44,9 +46,11 @@ def evaluate(context: ManagementContext, obj: ManagedObject, world: World | None
     return found
 
 
-def make_save_tests(context: ManagementContext, choice: Choice) -> SaveTests:
-    """Return what tests the objects that are saved."""
+def make_save_tests(context: ManagementContext, choice: Choice, networks: Networks) -> SaveTests:
+    """Return what tests the objects that are saved, over networks that reach what may be reached."""
     from confobjects.savetests import SaveTests
     from confobjects.service.tokens import find_tokens
 
-    return SaveTests(choice, lambda: make_evaluator(context), find_instance(context), find_tokens)
+    tokens = partial(find_tokens, network=networks.tokens)
+    evaluator = partial(make_evaluator, context)
+    return SaveTests(choice, evaluator, find_instance(context), tokens, network=networks.mail)

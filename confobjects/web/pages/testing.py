@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -30,6 +31,7 @@ from confobjects.web.pages.views import HEADERS, View, respond
 if TYPE_CHECKING:
     from confobjects.management import ManagementContext
     from confobjects.objects.effective import EffectiveObject
+    from confobjects.transport.network import Networks
     from confobjects.web.endpoints import Call
 
 _PERIOD: Final = 10.0
@@ -37,6 +39,14 @@ _PERIOD: Final = 10.0
 
 Note = Callable[[str, Outcome], None]
 """Keeps how a test of the object at a path ended."""
+
+
+class Asked(Record):
+    """A test that is asked for: the object, the form that asks, and what the test may connect to."""
+
+    object: EffectiveObject
+    form: Form
+    networks: Networks
 
 
 class Prepared(Record):
@@ -49,20 +59,27 @@ class Prepared(Record):
 # -- what there is to test ---------------------------------------------------------------------------------------------
 
 
-def _test_delivery(obj: EffectiveObject, form: Form, run: Run, note: Note) -> Any:
+def _test_delivery(asked: Asked, run: Run, note: Note) -> Any:
     """Test a mail server, or the one of a mail sender; with a recipient a mail is sent."""
     from confobjects.mail.senders import find_server
     from confobjects.service.tokens import find_tokens
     from confobjects.transport.check import check_server
 
-    server, sender = find_server(obj)
-    to = list_recipients(form)
-    depth = "send" if to else "auth"
-    result = check_server(server, depth=depth, to=to, sender=sender, tokens=find_tokens, progress=run)
+    server, sender = find_server(asked.object)
+    to, networks = list_recipients(asked.form), asked.networks
+    result = check_server(
+        server,
+        depth="send" if to else "auth",
+        to=to,
+        sender=sender,
+        tokens=partial(find_tokens, network=networks.tokens),
+        network=networks.mail,
+        progress=run,
+    )
     if result.code == "recipient-syntax":
         return result
     outcome = Outcome(result.depth, result.code, result.stage)
-    note(obj.path, outcome)
+    note(asked.object.path, outcome)
     if sender is not None:
         note(server.path, limit_to_login(outcome))
     run.facts["offers"] = [] if result.ok else _offer_changes(run.facts, server, result)
@@ -102,17 +119,18 @@ def _list_trusts(context: ManagementContext) -> list[str]:
     return [obj.name for obj in context.list(TRUST)[:_MOST_OFFERED]] if TRUST in context.registry.relations() else []
 
 
-def _test_token(obj: EffectiveObject, _form: Form, _run: Run, note: Note) -> Any:
+def _test_token(asked: Asked, _run: Run, note: Note) -> Any:
     """Get a token from an OAuth 2.0 provider."""
     from confobjects.oauth.checking import check_provider
     from confobjects.service.tokens import find_tokens
 
-    result = check_provider(obj.path, lambda: find_tokens(obj))
-    note(obj.path, Outcome("token", result.code, "token" if result.code else ""))
+    provider = asked.object
+    result = check_provider(provider.path, lambda: find_tokens(provider, network=asked.networks.tokens))
+    note(provider.path, Outcome("token", result.code, "token" if result.code else ""))
     return result
 
 
-CHECKS: Final[Mapping[str, Callable[[EffectiveObject, Form, Run, Note], Any]]] = {
+CHECKS: Final[Mapping[str, Callable[[Asked, Run, Note], Any]]] = {
     "delivery": _test_delivery,
     "token": _test_token,
 }
@@ -201,8 +219,10 @@ def _prepare(call: Call, context: ManagementContext, form: Form) -> Prepared:
         if found in made_with:
             note_verification(site, found, outcome, made_with[found])
 
+    asked = Asked(effective, form, call.networks)
+
     def work(run: Run) -> Any:
-        return CHECKS[verification.check](effective, form, run, note)
+        return CHECKS[verification.check](asked, run, note)
 
     facts = {
         "name": obj.name or place.relation.friendly,
