@@ -40,8 +40,8 @@ class NumberRange(Record):
 
     def refusal(self) -> str:
         """Return what an option takes, as the end of a sentence about it."""
-        kind = f"number of {self.unit}" if self.unit else "whole number"
-        return f"takes a {kind} from {self.least} to {self.most}"
+        kind = f"a number of {self.unit}" if self.unit else "a whole number"
+        return f"takes {kind} from {self.least} to {self.most}"
 
 
 class NumberType(click.ParamType[float]):
