@@ -12,6 +12,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final
 
+from confobjects.tls.forking import OPENSSL
+
 _LOOK: Final = 1.0
 """Seconds between two looks at the files."""
 
@@ -71,10 +73,11 @@ class ServerCertificate:
         return tuple(found)
 
     def _make(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with OPENSSL:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self._paths, password=_refuse_password)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
-        context.load_cert_chain(*self._paths, password=_refuse_password)
         return context
 
 

@@ -131,7 +131,7 @@ class Addresses:
 
     def _describe_unknown(self, word: str, above: str) -> NoSuchAddressError:
         known = [known for known, relation in self.words_below(above).items() if not relation.hidden]
-        where = "" if above == ROOT_NAME else f" below a {self._registry.definition(above).friendly}"
+        where = "" if above == ROOT_NAME else f" below {self._registry.definition(above).indefinite}"
         remedy = suggest_name(word, known) or (f"known: {', '.join(sorted(known))}" if known else "")
         return NoSuchAddressError(
             Diagnostic("unknown-name", f'there are no "{word}"{where}', value=word, remedy=remedy)

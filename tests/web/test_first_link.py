@@ -141,7 +141,7 @@ def test_without_a_terminal_it_stands_in_a_file_and_in_no_log(process: ServeProc
     assert found is not None
     page = process.ask(found[1])
     assert page.status == 200
-    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["referrer-policy"] == "same-origin"
     body = f"name=ada&password={PASSWORD.replace(' ', '+')}".encode()
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     assert process.ask(found[1], "POST", body, kind).status == 303

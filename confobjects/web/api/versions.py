@@ -34,8 +34,8 @@ def make_tag(dn: DN, entry: Entry | None) -> str:
     """Return the tag of a stored entry; of one that is not there, that of its emptiness."""
     attributes = {} if entry is None else entry.attributes
     stored = sorted((name.lower(), sorted(map(_as_text, values))) for name, values in attributes.items())
-    digest = hmac.digest(_KEY, repr((dn.normal, stored)).encode("utf-8", "surrogatepass"), "sha256")
-    return f'"{digest[:16].hex()}"'
+    digest = hmac.new(_KEY, repr((dn.normal, stored)).encode("utf-8", "surrogatepass"), "sha256")
+    return f'"{digest.digest()[:16].hex()}"'
 
 
 def _as_text(value: str | bytes) -> str:

@@ -11,6 +11,7 @@ import click
 from confobjects.cli.command import make_command
 from confobjects.cli.invocation import Invocation
 from confobjects.cli.mail_service import unsealed_option
+from confobjects.cli.words.numbers import PATIENCE
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 from confobjects.web.commands.directory import directory_options, parse_rule
@@ -64,7 +65,7 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Option(
             ["--timeout"],
             metavar="SECONDS",
-            type=click.FloatRange(min=0),
+            type=PATIENCE,
             help="How long to wait for a configuration that is not there yet; without it there is no limit.",
         ),
         click.Option(
