@@ -31,8 +31,10 @@ the roles of people and services.
 
 \b
 Example:
-  ldap-schema --acl openldap --baseDN ou=config,dc=example,dc=com --admin cn=admin,dc=example,dc=com
-    --operators cn=operators,dc=example,dc=com --service mail-sender:uid=mailer,dc=example,dc=com"""
+  ldap-schema --acl openldap --baseDN ou=config,dc=example,dc=com
+    --admin cn=admin,dc=example,dc=com
+    --operators cn=operators,dc=example,dc=com
+    --service mail-sender:uid=mailer,dc=example,dc=com"""
 
 
 def build(words: Words, registry: Registry) -> click.Command:

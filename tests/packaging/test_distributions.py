@@ -74,6 +74,7 @@ def test_the_wheel_says_what_it_is(built: Built) -> None:
         "dev",
         "mutants",
         "audit",
+        "web",
     }
     lines = headers.get_all("Requires-Dist") or ()
     required = {re.split(r"[<>=!~; ]", line)[0] for line in lines if "extra ==" not in line}

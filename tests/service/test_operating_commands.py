@@ -516,11 +516,12 @@ def test_a_sealed_ledger_needs_its_keys(place: Place, tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize("place", ["postgresql"], indirect=True)
-def test_no_output_has_the_password_of_the_database(place: Place) -> None:
+def test_no_output_has_the_password_of_the_database(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.accept()
     url = str(confobjects.load(place.url)["mail-service"]["ledger"])
     assert "@" in url
-    change_service(place.url, ledger=url.replace("@", f":{PASSWORD.replace(' ', '%20')}@", 1))
+    monkeypatch.setenv("LEDGER_PIN", PASSWORD.replace(" ", "%20"))
+    change_service(place.url, ledger=url.replace("@", ":&{env:LEDGER_PIN}@", 1))
     for words in (["mail-service", "status"], ["mail-service", "status", "--output", "json"]):
         found = run(*words)
         assert found.status == 28
