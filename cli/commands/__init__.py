@@ -167,6 +167,7 @@ def _candidates(registry: Registry, name: str) -> Iterator[Relation]:
 
 
 def _build_command(module: str, function: str, *arguments: Any) -> click.Command:
+    """Return a command that a module makes: one of this package, or of a room above by its whole name."""
     name = module if "." in module else f"{__name__}.{module}"
     made: click.Command = getattr(import_module(name), function)(*arguments)
     return made

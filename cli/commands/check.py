@@ -58,8 +58,8 @@ def _run(invocation: Invocation) -> int:
 
         invocation.say(dumps(found.as_json(word)))
     elif not invocation.quiet:
-        invocation.say(summarise_check(len(configuration), "object", warnings))
-        _tell_untested(invocation, untested)
+        invocation.say(summarise_check(found.count, "object", found.warnings))
+        _tell_untested(invocation, found.untested)
     return 0
 
 

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError
@@ -17,7 +18,14 @@ from confobjects.texts.visible import make_visible
 from confobjects.web.api.words import say
 from confobjects.web.endpoints import Call, Endpoint
 from confobjects.web.people import name_roles
-from confobjects.web.problems import UNEXPECTED, NotPermittedError, NotSignedInError, answer_error
+from confobjects.web.problems import (
+    UNEXPECTED,
+    NoSuchAddressError,
+    NoSuchMethodError,
+    NotPermittedError,
+    NotSignedInError,
+    answer_error,
+)
 
 if TYPE_CHECKING:
     from confobjects.web.site import Web
@@ -28,12 +36,21 @@ PERSON: Final = "confobjects.person"
 """Where the scope of a request has the name of the person who makes it, for the log."""
 
 
-def make_app(web: Web, api: Iterable[Endpoint], root: Iterable[Endpoint] = ()) -> Starlette:
-    """Return the application of a served configuration: the API, and what stands beside it at the root."""
+Tell = Callable[["Web", Request, Exception], Awaitable[Response]]
+"""Answers a request that failed."""
+
+
+def make_app(
+    web: Web, api: Iterable[Endpoint], root: Iterable[Endpoint] = (), pages: Iterable[Endpoint] = ()
+) -> Starlette:
+    """Return the application of a served configuration: the API, what stands beside it at the root, and the console."""
     below = Mount(API, routes=[make_route(web, one) for one in api])
-    return Starlette(
-        routes=[below, *(make_route(web, one) for one in root)], exception_handlers={HTTPException: _tell_unroutable}
-    )
+    routes: list[BaseRoute] = [below, *(make_route(web, one) for one in root)]
+    if shown := tuple(pages):
+        from confobjects.web.pages.views import answer_failure
+
+        routes.extend(make_route(web, one, answer_failure) for one in shown)
+    return Starlette(routes=routes, exception_handlers={HTTPException: _tell_unroutable})
 
 
 async def _tell_unroutable(request: Request, error: Exception) -> Response:
@@ -45,33 +62,42 @@ async def _tell_unroutable(request: Request, error: Exception) -> Response:
     return answer_error(NoSuchAddressError("there is nothing at this address"), say)
 
 
-def make_route(web: Web, endpoint: Endpoint) -> Route:
-    """Return the route of an endpoint."""
-    return Route(endpoint.path, _guard(web, endpoint), methods=[endpoint.method])
+async def _tell_program(web: Web, request: Request, error: Exception) -> Response:
+    """Answer a program whose request failed."""
+    del web
+    if isinstance(error, ConfobjectsError):
+        return answer_error(error, say)
+    LOG.error("%s %s could not be answered", request.method, request.url.path, exc_info=error)
+    return answer_error(ConfobjectsError(UNEXPECTED), say)
 
 
-def _guard(web: Web, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+def make_route(web: Web, endpoint: Endpoint, tell: Tell = _tell_program) -> Route:
+    """Return the route of an endpoint; ``tell`` answers where it fails."""
+    return Route(endpoint.path, _guard(web, endpoint, tell), methods=[endpoint.method])
+
+
+def _guard(web: Web, endpoint: Endpoint, tell: Tell) -> Callable[[Request], Awaitable[Response]]:
     """Return a handler that answers for whoever may call the endpoint, and tells errors."""
 
     async def answer(request: Request) -> Response:
         try:
             return await endpoint.answer(await admit(web, endpoint, request))
-        except ConfobjectsError as error:
-            return answer_error(error, say)
-        except Exception:
-            LOG.exception("%s %s could not be answered", endpoint.method, endpoint.path)
-            return answer_error(ConfobjectsError(UNEXPECTED), say)
+        except Exception as error:  # noqa: BLE001 - whoever asks is told, the log has the rest
+            return await tell(web, request, error)
 
     return answer
 
 
 async def admit(web: Web, endpoint: Endpoint, request: Request) -> Call:
     """Return the call of a request. Raises an error for a person who may not make it."""
-    person = await web.identify(request)
-    request.scope[PERSON] = "" if person is None else person.name
-    if endpoint.needs != "nobody":
-        if person is None:
-            raise NotSignedInError("sign in first")
-        if endpoint.needs != "anybody" and not person.may(endpoint.needs):
-            raise NotPermittedError(f"the role {person.role} does not permit this")
+    if endpoint.needs == "nobody":  # whoever signs in may have a session or a token that is over
+        return Call(request, web, None)
+    person = await web.identity.identify(request)
+    if person is None:
+        raise NotSignedInError("sign in first")
+    request.scope[PERSON] = person.name
+    if endpoint.needs != "anybody" and not person.may(endpoint.needs):
+        summary = f"the role {person.role} does not permit this"
+        roles = " or ".join(name_roles(endpoint.needs))
+        raise NotPermittedError(Diagnostic(NotPermittedError.code, summary, remedy=f"sign in as {roles}"))
     return Call(request, web, person)

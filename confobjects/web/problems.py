@@ -101,6 +101,13 @@ class UnsupportedTypeError(WebError):
     http_status = 415
 
 
+class NoSuchMethodError(WebError):
+    """There is such a route, and this method does nothing there."""
+
+    code = "usage"
+    http_status = 405
+
+
 class BadAddressError(WebError):
     """The path of the URL cannot be understood."""
 

@@ -70,7 +70,7 @@ class Served:
             return ChangeSignature(current_time(), person.name, source)
 
         def work_signed(context: ManagementContext) -> T:
-            signed = ManagementContext(context.site.replace(sign=sign))
+            signed = ManagementContext(context.site.replace(sign=sign, approve=make_approval(person)))
             try:
                 return work(signed)
             finally:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from anyio import CapacityLimiter
 
-from confobjects.records import Record
+from confobjects.records import Record, field
+from confobjects.web.serving.hub import Hub
 from confobjects.web.sources import Sources
+from confobjects.web.targets import Targets
 
 if TYPE_CHECKING:
     from confobjects.web.identity.recognition import Identity
@@ -15,7 +18,6 @@ if TYPE_CHECKING:
 
 _LEDGER_USERS: Final = 4
 _TESTERS: Final = 4
-"""Threads that use the ledger, and tests of mail servers, at the same time."""
 
 
 Measure = Callable[[], Awaitable[str]]
@@ -28,12 +30,20 @@ async def measure_nothing() -> str:
 
 
 class Web(Record):
-    """The configuration that is served, how people are recognised, and where the values of expressions come from."""
+    """What every part of the web is given.
+
+    ``served`` is the configuration, ``identity`` recognises people, ``live`` tells of changes, ``measure`` counts what the
+    process does, ``targets`` are what may be connected to for whom, and ``sources`` are where the values of expressions come
+    from. ``unsealed_ledger`` says whether mail is accepted into a ledger that no keys seal. ``ledger_users`` and ``testers``
+    limit the threads that use the ledger, and those that test mail servers.
+    """
 
     served: Served
     identity: Identity
+    live: Hub = field(default_factory=Hub)
+    measure: Measure = measure_nothing
+    targets: Targets = Targets()
     sources: Sources = Sources()
     unsealed_ledger: bool = False
-    """Whether mail is accepted into a ledger that no keys seal."""
     ledger_users: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_LEDGER_USERS))
     testers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_TESTERS))

@@ -77,7 +77,7 @@ def serve(directory: Path, registry: Registry | None = None) -> Web:
     people.change(lambda _: credentials)
     url = f"ldif:{directory / 'config.ldif'}"
     served = Served(lambda: confobjects.open(url, definitions=registry or ()))
-    return Web(served, Identity(people), Sources(str(directory)))
+    return Web(served, Identity(people), sources=Sources(str(directory)))
 
 
 SERVER: dict[str, Any] = {

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.requests import Request
 
 import confobjects
 from confobjects.definitions.reviewing import read_given
@@ -18,6 +17,9 @@ from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.management import ManagementContext
 from confobjects.management.installing import install
 from confobjects.web.app import API, make_app
+from confobjects.web.identity.credentials import Credentials
+from confobjects.web.identity.people_file import PeopleFile
+from confobjects.web.identity.recognition import Identity
 from confobjects.web.people import Person, Role
 from confobjects.web.problems import NotPermittedError
 from confobjects.web.served import Served
@@ -33,6 +35,7 @@ from confobjects.web.serving.server import WebServer, make_config, open_socket
 from confobjects.web.site import Web
 from tests.cli.sessions import INSTALLABLE, run
 from tests.following.services import LONG, File
+from tests.web.people import bearer, make_people
 
 READER = Person("ann", "reader", "account")
 
@@ -278,27 +281,16 @@ def _open_nothing() -> ManagementContext:
     raise AssertionError
 
 
-class Reader:
-    """Recognises somebody, as long as they are there."""
-
-    def __init__(self) -> None:
-        self.person: Person | None = READER
-
-    async def __call__(self, _: Request) -> Person | None:
-        return self.person
-
-
 @asynccontextmanager
-async def served_streams(hub: Hub, reader: Reader, period: float = LONG) -> AsyncIterator[tuple[str, int]]:
+async def served_streams(hub: Hub, people: PeopleFile, period: float = LONG) -> AsyncIterator[tuple[str, int]]:
     """Serve the event streams of a hub."""
 
     async def answer(call: Any) -> Any:
         return streaming.answer_stream(call, period)
 
     endpoints = tuple(one.replace(answer=answer) for one in streaming.ENDPOINTS)
-    guard = Guard(
-        make_app(Web(Served(_open_nothing), reader, hub), endpoints), Rules(make_hosts("127.0.0.1", ())), lambda _: None
-    )
+    web = Web(Served(_open_nothing), Identity(people), hub)
+    guard = Guard(make_app(web, endpoints), Rules(make_hosts("127.0.0.1", ())), lambda _: None)
     bound = guard_socket(open_socket("127.0.0.1", 0), Door(Limits(), lambda _: True))
     begun = asyncio.Event()
     server = WebServer(make_config(guard, lambda _: None), begun.set, hub.close)
@@ -315,7 +307,8 @@ async def served_streams(hub: Hub, reader: Reader, period: float = LONG) -> Asyn
 async def open_stream(address: tuple[str, int], *headers: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Return a connection after the head of the answer."""
     reader, writer = await asyncio.open_connection(*address)
-    lines = (f"GET {API}/events HTTP/1.1", "Host: localhost", *headers, "", "")
+    token = f"Authorization: {bearer('reader')['Authorization']}"
+    lines = (f"GET {API}/events HTTP/1.1", "Host: localhost", token, *headers, "", "")
     writer.write("\r\n".join(lines).encode())
     head = await reader.readuntil(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 "), head
@@ -324,11 +317,11 @@ async def open_stream(address: tuple[str, int], *headers: str) -> tuple[asyncio.
     return reader, writer
 
 
-def test_a_hundred_streams_hear_a_change_and_end_with_the_server() -> None:
+def test_a_hundred_streams_hear_a_change_and_end_with_the_server(tmp_path: Path) -> None:
     async def act() -> None:
         hub = Hub()
         hub.publish(make_round(1))
-        async with served_streams(hub, Reader()) as address:
+        async with served_streams(hub, make_people(tmp_path / "people")) as address:
             opened = [await open_stream(address) for _ in range(100)]
             hub.publish(make_round(2, "news"))
             for reader, _ in opened:
@@ -346,13 +339,13 @@ def test_a_hundred_streams_hear_a_change_and_end_with_the_server() -> None:
     asyncio.run(act())
 
 
-def test_the_last_event_is_named_by_the_browser() -> None:
+def test_the_last_event_is_named_by_the_browser(tmp_path: Path) -> None:
     async def act() -> None:
         hub = Hub()
         hub.publish(make_round(1))
         known = hub.id
         hub.publish(make_round(2, "news"))
-        async with served_streams(hub, Reader()) as address:
+        async with served_streams(hub, make_people(tmp_path / "people")) as address:
             for given, wanted in ((known, b"news"), ("x" * 5000, b"reset")):
                 reader, writer = await open_stream(address, f"Last-Event-ID: {given}")
                 await asyncio.wait_for(reader.readuntil(wanted), LONG)
@@ -361,13 +354,13 @@ def test_the_last_event_is_named_by_the_browser() -> None:
     asyncio.run(act())
 
 
-def test_a_silent_stream_gives_signs_of_life_until_its_reader_may_not_read() -> None:
+def test_a_silent_stream_gives_signs_of_life_until_its_token_is_revoked(tmp_path: Path) -> None:
     async def act() -> None:
-        hub, person = Hub(), Reader()
-        async with served_streams(hub, person, 0.01) as address:
+        hub, people = Hub(), make_people(tmp_path / "people")
+        async with served_streams(hub, people, 0.01) as address:
             reader, writer = await open_stream(address)
             await asyncio.wait_for(reader.readuntil(KEEP_ALIVE), LONG)
-            person.person = READER.replace(role="sender")
+            await asyncio.to_thread(people.change, lambda _: Credentials())
             await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), LONG)
             assert hub.number == 0
             writer.close()

@@ -17,11 +17,12 @@ from confobjects.definitions_loading import load_registry
 from confobjects.web.addresses import Addresses
 from confobjects.web.api.openapi import describe_api
 from confobjects.web.api.table import ENDPOINTS
+from confobjects.web.serving.states import ENDPOINTS as ROOT
 from tests.cli.sessions import FAMILY
 from tests.web.people import bearer
 from tests.web.rest import CANARY, SERVER, Api, serve
 
-DIRECTLY = [one for one in ENDPOINTS if "{address:path}" not in one.path]
+DIRECTLY = [one for one in (*ENDPOINTS, *ROOT) if "{address:path}" not in one.path]
 EVERY = describe_api(load_registry(), ENDPOINTS)
 OPERATIONS = [
     f"{verb.upper()} {path}" for path, found in EVERY["paths"].items() for verb in found if verb != "parameters"
@@ -32,12 +33,12 @@ SLOW = {"GET /events"}
 
 @pytest.mark.parametrize("definitions", [(), (str(FAMILY),)], ids=["own", "family"])
 def test_the_description_is_valid(definitions: tuple[str, ...]) -> None:
-    OpenAPIV31SpecValidator(describe_api(load_registry(list(definitions)), ENDPOINTS)).validate()
+    OpenAPIV31SpecValidator(describe_api(load_registry(list(definitions)), ENDPOINTS, ROOT)).validate()
 
 
 def test_every_route_is_described() -> None:
     registry = load_registry([str(FAMILY)])
-    paths = describe_api(registry, ENDPOINTS)["paths"]
+    paths = describe_api(registry, ENDPOINTS, ROOT)["paths"]
     for endpoint in DIRECTLY:
         assert endpoint.method.lower() in paths[endpoint.path], endpoint.path
     methods = {one.method.lower() for one in ENDPOINTS if "{address:path}" in one.path}

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from confobjects.web.identity.credentials import ROLES
+from confobjects.web.targets import Targets
+from tests.servers.fake_smtp import FakeSmtp
 from tests.web.rest import CANARY, SERVER, Api, serve
 
 ONE = "/objects/mail-servers/one"
@@ -78,6 +80,25 @@ def test_a_stored_secret_is_not_tried_elsewhere(api: Api) -> None:
     body = {"path": "/mail-server/one", "properties": {"smtp-server": "127.0.0.1:1"}}
     refused = api.ask("POST", "/tests", body)
     assert (refused.status_code, refused.json()["problems"][0]["property"]) == (422, "auth-password")
+
+
+def test_who_is_no_administrator_reaches_no_service_of_this_machine(api: Api) -> None:
+    """Neither by a test of what is stored, nor of unsaved values, nor by the test before a save; and reads out nothing."""
+    operator = Api(api.web, "operator")
+    with FakeSmtp({"banner": b"-ERR s3cret\r\n"}) as fake:
+        there = {"smtp-server": f"127.0.0.1:{fake.port}", "use-start-tls": False}
+        assert api.patch(f"{ONE}?test=never", {"properties": there}).status_code == 200
+        answers = [
+            operator.ask("POST", "/tests", {"path": "/mail-server/one"}),
+            operator.ask("POST", "/tests", {"path": "/mail-server/one", "properties": there}),
+            operator.patch(f"{ONE}?test=always", {"properties": {"smtp-property": ["mail.smtp.timeout=5000"]}}),
+        ]
+        assert all("was not named as a target" in one.text for one in answers), [one.text for one in answers]
+        assert fake.connections == 0
+        named = api.web.replace(targets=Targets(frozenset({("127.0.0.1", fake.port)})))
+        answer = Api(named, "operator").ask("POST", "/tests", {"path": "/mail-server/one"})
+        assert (answer.json()["code"], "s3cret" in answer.text) == ("not-smtp", False)
+        assert "s3cret" in api.ask("POST", "/tests", {"path": "/mail-server/one"}).text
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ def test_objects_below_others_have_addresses_below_theirs(tmp_path: Path) -> Non
     registry = load_registry([str(FAMILY)])
     api, queue = Api(serve(tmp_path, registry)), "/objects/queues/a~1b"
     consumer = example(registry, "consumer", "generic")
+    del consumer["properties"][registry.relation("consumer").naming_property]
     assert api.put(f"{queue}/consumers/c", consumer).status_code == 404
     assert api.get(f"{queue}/consumers").status_code == 404
     assert api.put(queue, example(registry, "queue", "custom-memory")).status_code == 201

@@ -14,4 +14,3 @@ def test_the_page_on_rest(tmp_path: Path) -> None:
     require("curl")
     page = ROOT / "docs/guide" / "rest.md"
     assert "\n".join(pages.differences(page, tmp_path, {"PORT": str(free_port())})) == ""
-    assert '"rest.md"'

@@ -18,6 +18,8 @@ from confobjects.management import ManagementContext
 from confobjects.tls.serving import ServerCertificate
 from confobjects.web.app import make_app
 from confobjects.web.endpoints import Call, Endpoint
+from confobjects.web.identity.people_file import PeopleFile
+from confobjects.web.identity.recognition import Identity
 from confobjects.web.served import Served as ServedConfiguration
 from confobjects.web.serving.accepting import Door, Limits, guard_socket
 from confobjects.web.serving.access_log import Served, format_json, format_text
@@ -27,7 +29,6 @@ from confobjects.web.serving.listening import Listening, judge_listening, may_co
 from confobjects.web.serving.protocol import Deadlines
 from confobjects.web.serving.proxies import Forwarded, read_forwarded
 from confobjects.web.serving.server import WebServer, make_config, open_socket
-from confobjects.web.serving.session import identify_nobody
 from confobjects.web.site import Web
 
 HOST = b"Host: localhost\r\n"
@@ -126,7 +127,7 @@ def _open_nothing() -> ManagementContext:
 
 def talk(*messages: bytes, deadlines: Deadlines | None = None, limits: Limits | None = None) -> tuple[bytes, Guard]:
     """Return what a server answers to some bytes on one connection until it closes that."""
-    app = make_app(Web(ServedConfiguration(_open_nothing), identify_nobody), (), ENDPOINTS)
+    app = make_app(Web(ServedConfiguration(_open_nothing), Identity(PeopleFile("/nowhere/people"))), (), ENDPOINTS)
     guard = Guard(app, Rules(make_hosts("127.0.0.1", ()), largest=1000), lambda _: None)
 
     async def run() -> bytes:

@@ -106,7 +106,11 @@ _TESTED: Final[Mapping[str, Schema]] = {
     "properties": {"description": "Values to test with; nothing is saved.", "type": "object"},
 }
 _SESSION: Final[Schema] = {"type": "object", "required": ["name", "role", "csrf_token"]}
+_STATE: Final[Schema] = {"type": "object", "properties": {"status": _TEXT}, "required": ["status"]}
 _ROWS: Final[Mapping[tuple[str, str], _Row]] = {
+    ("GET", "/health"): _Row(answer=_STATE),
+    ("GET", "/ready"): _Row(answer=_STATE),
+    ("GET", "/metrics"): _Row(answer=_TEXT, media="text/plain"),
     ("GET", "/openapi.json"): _Row(answer={"type": "object", "required": ["openapi"]}),
     ("GET", OBJECTS): _Row(answer={"type": "object", "required": ["kinds"]}),
     ("GET", "/definitions"): _Row(answer={"type": "object", "required": ["kinds"]}),
@@ -152,8 +156,8 @@ _ROWS: Final[Mapping[tuple[str, str], _Row]] = {
 """What the endpoints beside those of objects take and give."""
 
 
-def make_endpoint(others: Iterable[Endpoint]) -> Endpoint:
-    """Return the endpoint that describes some endpoints, and itself."""
+def make_endpoint(others: Iterable[Endpoint], root: Iterable[Endpoint]) -> Endpoint:
+    """Return the endpoint that describes some endpoints, those beside the API at the ``root``, and itself."""
     known: WeakKeyDictionary[Registry, str] = WeakKeyDictionary()
     described = list(others)
 
@@ -163,7 +167,7 @@ def make_endpoint(others: Iterable[Endpoint]) -> Endpoint:
         def work(context: ManagementContext) -> str:
             found = known.get(context.registry)
             if found is None:
-                found = known[context.registry] = dump_json(describe_api(context.registry, described))
+                found = known[context.registry] = dump_json(describe_api(context.registry, described, root))
             return found
 
         return Response(await call.web.served.read(work), 200, NO_STORE, _JSON)
@@ -173,14 +177,17 @@ def make_endpoint(others: Iterable[Endpoint]) -> Endpoint:
     return made
 
 
-def describe_api(registry: Registry, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
-    """Return the description of some endpoints, with the objects of a registry."""
+def describe_api(registry: Registry, endpoints: Iterable[Endpoint], root: Iterable[Endpoint] = ()) -> dict[str, Any]:
+    """Return the description of some endpoints, with the objects of a registry, and of those at the ``root`` of the server."""
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         if endpoint.path.startswith(f"{OBJECTS}/"):
             continue
         operations = paths.setdefault(endpoint.path, {})
         operations[endpoint.method.lower()] = _describe_operation(endpoint, _ROWS[endpoint.method, endpoint.path])
+    for endpoint in root:
+        operation = _describe_operation(endpoint, _ROWS[endpoint.method, endpoint.path])
+        paths[endpoint.path] = {"servers": [{"url": "/"}], endpoint.method.lower(): operation}
     for relation in sorted(registry.relations().values(), key=lambda one: one.name):
         if not relation.hidden:
             paths.update(_describe_objects(relation, registry))

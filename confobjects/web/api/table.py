@@ -6,7 +6,7 @@ from typing import Final
 
 from confobjects.web.api import configuration, mail, objects, openapi, testing
 from confobjects.web.identity import endpoints as sign_in
-from confobjects.web.serving import streaming
+from confobjects.web.serving import states, streaming
 
 _DESCRIBED: Final = (
     *sign_in.ENDPOINTS,
@@ -16,5 +16,5 @@ _DESCRIBED: Final = (
     *mail.ENDPOINTS,
     *testing.ENDPOINTS,
 )
-ENDPOINTS: Final = (*_DESCRIBED, openapi.make_endpoint(_DESCRIBED))
+ENDPOINTS: Final = (*_DESCRIBED, openapi.make_endpoint(_DESCRIBED, states.ENDPOINTS))
 """What is mounted below ``/api/v1``, sign-in and events included."""

@@ -11,6 +11,7 @@ Laws of this module:
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from anyio import create_memory_object_stream, create_task_group, from_thread, to_thread
@@ -148,7 +149,8 @@ async def _carry_out(call: Call, asked: _Asked, prepared: _Prepared, progress: _
             from_=asked.from_,
             sender=sender,
             unsaved=asked.wanted is not None,
-            tokens=find_tokens,
+            tokens=partial(find_tokens, network=networks.tokens),
+            network=networks.mail,
             progress=progress,
         )
 

@@ -37,7 +37,7 @@ _HELP = """Manage the local accounts that people sign in to the console and the 
 \b
 account add NAME --role ROLE  make an account; its password is asked for
 account list                  show the accounts
-account password NAME         give an account another password; its sessions are over then
+account password NAME         give it another password; its sessions end
 account remove NAME           remove an account; its sessions are over then
 
 Passwords are kept as Argon2 hashes, in a file beside the configuration that only this user can read. A server that runs uses the file

@@ -32,7 +32,7 @@ For people who are no administrators, and for the mail service in this process, 
 \b
 Examples:
   serve
-  serve --listen 192.0.2.7:8443 --certificate console.pem --key console-key.pem --host console.example.com
+  serve --listen 192.0.2.7:8443 --certificate web.pem --host web.example.com
 """
 
 
@@ -75,6 +75,7 @@ def build(words: Words, registry: Registry) -> click.Command:
             show_default=True,
             help="How the log on standard error is written.",
         ),
+        *directory_options(),
         click.Option(
             ["--allow-target", "targets"],
             metavar="HOST:PORT",
@@ -87,7 +88,6 @@ def build(words: Words, registry: Registry) -> click.Command:
             multiple=True,
             help="Variables of another machine, by whose name a check or an explanation asks for them; can be repeated.",
         ),
-        *directory_options(),
         click.Option(["--mail-service"], is_flag=True, help="Run the mail service in the same process."),
         unsealed_option(),
     ]
@@ -104,11 +104,11 @@ def _run(  # noqa: PLR0913 - its options
     key: str,
     timeout: float | None,
     log_format: str,
-    targets: Sequence[str],
     environments: Sequence[str],
     people_base: str | None,
     people_attribute: str,
     people_groups: Sequence[str],
+    targets: Sequence[str],
     mail_service: bool,
     unsealed_ledger: bool,
 ) -> int:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _HELP = """Manage the tokens that programs call the REST API with (Authorization: Bearer TOKEN).
 
 \b
-token add NAME --role ROLE  make a token, and print it; it is never shown again
+token add NAME --role ROLE  make a token; it is printed only once
 token list                  show the tokens, and when each was last used
 token revoke NAME           revoke a token; it no longer counts then
 

@@ -11,10 +11,12 @@ from confobjects.records import Record
 from confobjects.web.pages.objects import NOTHING, PAGE, Outcome, describe_saved, read_page
 from confobjects.web.pages.reviewing import Plan, list_commands, show_differences, show_plan, show_record
 from confobjects.web.pages.starting import make_save_tests
-from confobjects.web.pages.views import Redirect, View
+from confobjects.web.pages.views import Redirect, View, plan, show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from starlette.responses import Response
 
     from confobjects.management import ManagementContext
     from confobjects.management.history.records import HistoryRecord
@@ -77,6 +79,12 @@ def make_headline(one: HistoryRecord, by: dict[int, int]) -> Headline:
 
 
 # -- one change --------------------------------------------------------------------------------------------------------
+
+
+async def answer_change(call: Call) -> Response:
+    """Answer with the page of one change; what taking it back would do is tried in the name of the person."""
+    is_tried = "review" in call.request.query_params and call.caller.may("change")
+    return await (plan if is_tried else show)(show_change)(call)
 
 
 def show_change(call: Call, context: ManagementContext) -> View:

@@ -15,11 +15,13 @@ from confobjects.web.addresses import Addresses, Place, read_address
 from confobjects.web.pages.editing import Editing, split_problems
 from confobjects.web.pages.forms import Form
 from confobjects.web.pages.reviewing import show_plan
-from confobjects.web.pages.views import Redirect, View
+from confobjects.web.pages.views import Redirect, View, plan, show
 from confobjects.web.problems import NoSuchAddressError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from starlette.responses import Response
 
     from confobjects.definitions import ManagedObjectDefinition, Registry, Relation
     from confobjects.management import ManagementContext
@@ -60,6 +62,12 @@ class ListRow(Record):
     cells: tuple[str, ...]
     state: str
     test: str
+
+
+async def answer_objects(call: Call) -> Response:
+    """Answer with a list or an object; a change in the query is tried in the name of the person."""
+    is_tried = "fix" in call.request.query_params and call.caller.may("change")
+    return await (plan if is_tried else show)(show_objects)(call)
 
 
 def show_objects(call: Call, context: ManagementContext) -> View | Redirect:

@@ -19,7 +19,7 @@ from confobjects.web.pages import (
     testing,
 )
 from confobjects.web.pages.assets import answer_asset
-from confobjects.web.pages.views import look, perform, show
+from confobjects.web.pages.views import look, perform, plan, show
 
 ENDPOINTS: Final = (
     Endpoint(
@@ -29,19 +29,19 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/sign-in", "nobody", entrance.sign_in, "Sign in."),
     Endpoint("POST", "/sign-out", "anybody", entrance.sign_out, "Sign out."),
     Endpoint("GET", "/", "read", show(overview.show_overview), "The first page: what needs attention."),
-    Endpoint("GET", "/objects/{address:path}", "read", show(objects.show_objects), "Objects of a kind, or one object."),
+    Endpoint("GET", "/objects/{address:path}", "read", objects.answer_objects, "Objects of a kind, or one object."),
     Endpoint("POST", "/objects/{address:path}", "change", perform(objects.change_object), "Review or save an object."),
     Endpoint("GET", "/kind/{kind}", "read", show(objects.find_kind), "The way to the objects of a kind."),
     Endpoint("GET", "/new/{address:path}", "change", show(objects.show_new), "The form of a new object."),
     Endpoint("POST", "/new/{address:path}", "change", perform(objects.create_object), "Review or save a new object."),
-    Endpoint("GET", "/delete/{address:path}", "change", show(objects.show_delete), "What deleting an object would do."),
+    Endpoint("GET", "/delete/{address:path}", "change", plan(objects.show_delete), "What deleting an object would do."),
     Endpoint("POST", "/delete/{address:path}", "change", perform(objects.delete_object), "Delete an object."),
     Endpoint("GET", "/rename/{address:path}", "change", show(objects.show_rename), "The form of another name."),
     Endpoint(
         "POST", "/rename/{address:path}", "change", perform(objects.rename_object), "Review or save another name."
     ),
     Endpoint("GET", "/history", "read", show(history.show_history), "All changes, or those of one object."),
-    Endpoint("GET", "/history/{number}", "read", show(history.show_change), "One change, and what undo would do."),
+    Endpoint("GET", "/history/{number}", "read", history.answer_change, "One change, and what undo would do."),
     Endpoint(
         "POST", "/history/{number}", "change", perform(history.undo_change), "Take back a change, or all after it."
     ),

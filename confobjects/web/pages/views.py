@@ -16,8 +16,9 @@ from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
-from confobjects.errors import ConfobjectsError, NoSuchObjectError, UnknownNameError, error_for
+from confobjects.errors import ConfobjectsError, NoSuchObjectError, UnknownNameError
 from confobjects.records import Record, field
+from confobjects.web.endpoints import Call
 from confobjects.web.pages.forms import Form, read_form
 from confobjects.web.pages.navigation import make_frame
 from confobjects.web.pages.rendering import render_template
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from confobjects.management import ManagementContext
-    from confobjects.web.endpoints import Answer, Call
+    from confobjects.web.endpoints import Answer
+    from confobjects.web.people import Person
+    from confobjects.web.site import Web
 
 LOG: Final = logging.getLogger("confobjects.web")
 
@@ -63,6 +66,17 @@ def show(find: Find) -> Answer:
 
     async def answer(call: Call) -> Response:
         return await call.web.served.read(lambda context: respond(call, context, find(call, context)))
+
+    return answer
+
+
+def plan(find: Find) -> Answer:
+    """Return what answers with the view that a function finds, and that tries a change for it without making it."""
+
+    async def answer(call: Call) -> Response:
+        return await call.web.served.change(
+            call.caller, "console", lambda context: respond(call, context, find(call, context))
+        )
 
     return answer
 
@@ -109,18 +123,24 @@ def make_page(found: View, frame: Mapping[str, Any]) -> Response:
 # -- mistakes ----------------------------------------------------------------------------------------------------------
 
 
-async def answer_mistake(call: Call, error: Exception) -> Response:
+async def answer_failure(web: Web, request: Request, error: Exception) -> Response:
     """Return the page about an error; whoever has not signed in is sent to do that first."""
     if isinstance(error, NotSignedInError):
-        return send_to_sign_in(call.request)
+        return send_to_sign_in(request)
     if not isinstance(error, ConfobjectsError):
-        LOG.error("%s %s could not be answered", call.request.method, call.request.url.path, exc_info=error)
+        LOG.error("%s %s could not be answered", request.method, request.url.path, exc_info=error)
         error = ConfobjectsError(UNEXPECTED)
+    call = Call(request, web, _find_person(web, request))
     mistake = _describe_mistake(error)
     try:
-        return await call.web.served.read(lambda context: respond(call, context, mistake))
+        return await web.served.read(lambda context: respond(call, context, mistake))
     except ConfobjectsError:  # the configuration cannot be read: the page does without a menu
         return respond(call, None, mistake)
+
+
+def _find_person(web: Web, request: Request) -> Person | None:
+    session = web.identity.find_session(request, used=False)
+    return None if session is None else session.person
 
 
 def send_to_sign_in(request: Request) -> Response:
@@ -147,4 +167,4 @@ _TITLES: Final = {
 }
 
 
-__all__ = ["HEADERS", "Form", "Redirect", "View", "answer_mistake", "error_for", "look", "perform", "respond", "show"]
+__all__ = ["HEADERS", "Form", "Redirect", "View", "answer_failure", "look", "perform", "respond", "show"]

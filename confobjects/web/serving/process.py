@@ -10,10 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from confobjects.records import Record
+from confobjects.web.api import table as rest
 from confobjects.web.app import make_app
-from confobjects.web.identity import endpoints as sign_in
 from confobjects.web.identity import first_page
-from confobjects.web.serving import states, streaming
+from confobjects.web.pages import table as pages
+from confobjects.web.serving import states
 from confobjects.web.serving.accepting import Door, Limits, guard_socket
 from confobjects.web.serving.following import PATIENCE, Follower, Tell
 from confobjects.web.serving.guarding import Guard, Rules
@@ -106,9 +107,8 @@ class WebProcess:
 
     def _make_guard(self, address: str) -> Guard:
         listening = self._options.listening
-        app = make_app(
-            self._web, (*sign_in.ENDPOINTS, *streaming.ENDPOINTS), (*states.ENDPOINTS, *first_page.ENDPOINTS)
-        )
+        root = (*states.ENDPOINTS, *first_page.ENDPOINTS)
+        app = make_app(self._web, rest.ENDPOINTS, root, pages.ENDPOINTS)
         return Guard(app, Rules(make_hosts(address, listening.hosts), listening.proxies), self._write)
 
     def _make_follower(self) -> Follower:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
+from confobjects import startup
 from confobjects.cli.watching.logs import log_as_json, log_as_lines
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 from confobjects.records import Record, field
-from confobjects.web.identity.directory import DirectoryRule, make_bind
+from confobjects.web.identity.directory import Directory, DirectoryRule
 from confobjects.web.identity.first import FirstLink
 from confobjects.web.identity.people_file import PeopleFile, find_people_file
 from confobjects.web.identity.recognition import Identity
 from confobjects.web.served import Served
-from confobjects.web.serving import states
-from confobjects.web.serving.accepting import Door, Limits, guard_socket
 from confobjects.web.serving.access_log import Served as Answered
 from confobjects.web.serving.access_log import format_json, format_text
 from confobjects.web.serving.following import log_problems
@@ -48,9 +48,9 @@ LOG: Final = logging.getLogger("confobjects.web")
 
 class ServeOptions(Record):
     """How it is served: where, whether the log is JSON, the seconds for the configuration to be there at the start, the files of
-    the certificate and its key, the targets that were named, whether the mail service runs in the process, and with a ledger that is not sealed.
-    ``directory`` is how people sign in with the directory of the configuration, ``environments`` reads the variables of other
-    machines.
+    the certificate and its key, the targets that were named, whether the mail service runs in the process, and with a
+    ledger that is not sealed. ``directory`` is how people sign in with the directory of the configuration,
+    ``environments`` reads the variables of other machines.
     """
 
     listening: Listening
@@ -91,9 +91,7 @@ class ServeSession:
                 return 0
             served = Served(self._place.open_context)
             opened.callback(served.close)
-            hub = Hub()
-            web = Web(served, self._make_identity(), hub, targets=self._options.targets)
-            self._serve(web, bound)
+            self._serve(self._make_web(served), bound)
         return 0
 
     def _make_web(self, served: Served) -> Web:
@@ -123,13 +121,13 @@ class ServeSession:
 
     def _serve(self, web: Web, bound: socket.socket) -> None:
         address, port = bound.getsockname()[:2]
-        rules = Rules(make_hosts(address, listening.hosts), listening.proxies)
-        write = self._write_json if self._options.logs_json else self._write_text
-        guard = Guard(make_app(web, rest.ENDPOINTS, states.ENDPOINTS), rules, write)
-        door = Door(
-            Limits(),
-            lambda peer: may_connect(listening, peer, address),
-            lambda peer: is_loopback(peer) or is_among(peer, listening.proxies),
+        options = self._options
+        process = WebProcess(
+            self._place,
+            web,
+            ProcessOptions(options.listening, self._context, options.has_mail_service, options.is_unsealed),
+            lambda: self._begin(web.identity, address, port),
+            self._write_json if options.logs_json else self._write_text,
         )
         try:
             asyncio.run(process.run(bound))

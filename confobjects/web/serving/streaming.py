@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from confobjects.web.endpoints import Call, Endpoint
-from confobjects.web.problems import WebError
 from confobjects.web.serving.events import KEEP_ALIVE, MEDIA_TYPE
 from confobjects.web.serving.hub import Subscription
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
+    from confobjects.web.identity.recognition import Identity
     from confobjects.web.site import Web
 
 PERIOD: Final = 15.0
@@ -59,19 +59,18 @@ class EventResponse(StreamingResponse):
         while not subscription.is_over:
             if monotonic() - checked >= self._period:
                 checked = monotonic()
-                if not await _may_go_on(self._web, self._request):
+                if not may_go_on(self._web.identity, self._request):
                     return
             yield subscription.take_all() or KEEP_ALIVE
             await subscription.wait(self._period)
 
 
-async def _may_go_on(web: Web, request: Request) -> bool:
-    """Tell whether whoever has made a request may still read."""
-    try:
-        person = await web.identify(request)
-    except WebError:
+def may_go_on(identity: Identity, request: Request) -> bool:
+    """Tell whether whoever has made a request may still read. It prolongs no session."""
+    if not identity.is_current(request):
         return False
-    return person is not None and person.may("read")
+    session = identity.find_session(request, used=False)
+    return session is None or session.person.may("read")
 
 
 async def _stream_changes(call: Call) -> Response:
