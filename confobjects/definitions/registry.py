@@ -70,6 +70,7 @@ class Registry(DefinitionDocuments):
         self._children: dict[str, tuple[Relation, ...]] = {}
         self._subtypes: dict[str, tuple[str, ...]] = {}
         self._users: dict[str, tuple[tuple[str, PropertyDefinition], ...]] = {}
+        self._looked_at: dict[str, bool] = {}
         self._links: dict[str, tuple[_Link, ...]] = {}
 
     def with_installed(self, installed: tuple[InstalledText, ...]) -> Registry:
@@ -291,9 +292,13 @@ class Registry(DefinitionDocuments):
 
     def is_looked_at(self, relation: str) -> bool:
         """Tell whether constraints of other objects look at those of a relation."""
-        names = {prop.name for _, prop in self.users(relation)}
-        constraints = (item for one in self.documents.values() for item in one.data.get("constraints", ()))
-        return any(not names.isdisjoint(item.get("looks-at", ())) for item in constraints)
+        found = self._looked_at.get(relation)
+        if found is None:
+            names = {prop.name for _, prop in self.users(relation)}
+            constraints = (item for one in self.documents.values() for item in one.data.get("constraints", ()))
+            found = any(not names.isdisjoint(item.get("looks-at", ())) for item in constraints)
+            self._looked_at[relation] = found
+        return found
 
     def heirs_of(self, names: frozenset[str]) -> list[tuple[str, PropertyDefinition]]:
         """Return the properties whose defaults follow, also indirectly, properties of the given names of other objects.
