@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,8 +13,9 @@ from confobjects.service.places import KIND
 from ..command import make_command
 from ..effective_objects import load_some
 from ..invocation import Invocation
+from ..long_runs import collect_garbage, log_format_option, timeout_option
 from ..mail_service import ServiceOptions, ServiceSession, unsealed_option
-from ..words.numbers import PATIENCE, NumberType
+from ..words.numbers import NumberType
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -42,25 +42,14 @@ def build(words: Words, registry: Registry) -> click.Command:
             show_default=True,
             help="How many mails are delivered at the same time, 64 at most.",
         ),
-        click.Option(
-            ["--timeout"],
-            metavar="SECONDS",
-            type=PATIENCE,
-            help="How long to wait for a configuration that is not there yet; without it there is no limit.",
-        ),
+        timeout_option(),
         click.Option(
             ["--metrics-file"],
             metavar="PATH",
             type=click.Path(),
             help="Write metrics to this file every 15 seconds, in the text format of Prometheus.",
         ),
-        click.Option(
-            ["--log-format"],
-            type=click.Choice(["json", "text"]),
-            default="text",
-            show_default=True,
-            help="How the log on standard error is written.",
-        ),
+        log_format_option(),
         unsealed_option(),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
@@ -81,13 +70,8 @@ def _run(  # noqa: PLR0913 - its options
     options = ServiceOptions(runners, unsealed_ledger, timeout, log_format == "json")
     if invocation.dry_run:
         return _describe(invocation, options)
-    collecting = gc.isenabled()
-    gc.enable()  # it is off while a command runs, but this one may run for months
-    try:
+    with collect_garbage():
         return ServiceSession(invocation, options, _make_metrics(metrics_file)).run()
-    finally:
-        if not collecting:
-            gc.disable()
 
 
 def _make_metrics(path: str | None) -> Sequence[Attendant]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING
 
 import click
 
 from ..command import make_command
 from ..invocation import Invocation
+from ..long_runs import collect_garbage, timeout_option
 from ..watching import WatchOptions, WatchSession
 from ..watching.program import split_command
-from ..words.numbers import PATIENCE, NumberType
+from ..words.numbers import NumberType
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -43,12 +43,7 @@ def build(words: Words, registry: Registry) -> click.Command:
             ["--repair"], is_flag=True, help="Finish changes whose writer died, as any command that changes something."
         ),
         click.Option(["--count"], metavar="COUNT", type=NumberType(0), help="End after so many changes."),
-        click.Option(
-            ["--timeout"],
-            metavar="SECONDS",
-            type=PATIENCE,
-            help="How long to wait for a configuration that is not there yet; without it there is no limit.",
-        ),
+        timeout_option(),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
@@ -56,10 +51,5 @@ def build(words: Words, registry: Registry) -> click.Command:
 def _run(invocation: Invocation, command: str | None, repair: bool, count: int | None, timeout: float | None) -> int:
     words = () if command is None else split_command(command)
     options = WatchOptions(words, repair and not invocation.dry_run, count, timeout)
-    collecting = gc.isenabled()
-    gc.enable()  # it is off while a command runs, but this one may run for months
-    try:
+    with collect_garbage():
         return WatchSession(invocation, options).run()
-    finally:
-        if not collecting:
-            gc.disable()

@@ -13,8 +13,10 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 from confobjects.web.commands.people import (
     open_people,
-    people_options,
+    people_parameters,
     read_password,
+    refuse_name,
+    refuse_options,
     require_absent,
     require_name,
     require_present,
@@ -47,9 +49,7 @@ as it is now."""
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
-        click.Argument(["what"], metavar="add|list|password|remove", type=click.Choice(sorted(_ACTIONS))),
-        click.Argument(["name"], metavar="[NAME]", required=False),
-        *people_options(),
+        *people_parameters(_ACTIONS),
         click.Option(["--password:file", "password_file"], metavar="PATH", help="The file that holds the password."),
         click.Option(
             ["--password:env", "password_env"], metavar="VARIABLE", help="The variable that holds the password."
@@ -59,8 +59,7 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 
 def _run(invocation: Invocation, what: str, name: str | None, **options: Any) -> int:
-    if options["role"] is not None and what != "add":
-        raise click.UsageError("--role goes with add only")
+    refuse_options(what, options, ("role",))
     if options["password_file"] is not None and options["password_env"] is not None:
         raise click.UsageError("--password:file and --password:env exclude each other: each gives the password")
     return _ACTIONS[what](invocation, name, options)
@@ -109,8 +108,7 @@ def _remove(invocation: Invocation, name: str | None, options: Mapping[str, Any]
 
 
 def _list(invocation: Invocation, name: str | None, options: Mapping[str, Any]) -> int:
-    if name is not None:
-        raise click.UsageError("list takes no name")
+    refuse_name(name)
     accounts = open_people(invocation, options["people_file"]).read().accounts.values()
     rows = ({"name": one.name, "role": one.role, "changed": one.changed} for one in accounts)
     tell_list(invocation, "accounts", ("name", "role", "changed"), rows)

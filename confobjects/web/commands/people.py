@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 PEOPLE_FILE_OPTION = "--people-file"
 
 
-def people_options() -> list[click.Parameter]:
-    """Return the options that both commands have."""
+def people_parameters(actions: Iterable[str]) -> list[click.Parameter]:
+    """Return the arguments and options that both commands have: which of some actions, and on what name."""
+    words = sorted(actions)
     return [
+        click.Argument(["what"], metavar="|".join(words), type=click.Choice(words)),
+        click.Argument(["name"], metavar="[NAME]", required=False),
         click.Option(["--role"], metavar="ROLE", help=f"What it may do: {', '.join(ROLES[:-1])} or {ROLES[-1]}."),
         click.Option(
             [PEOPLE_FILE_OPTION],
@@ -33,6 +36,19 @@ def people_options() -> list[click.Parameter]:
             help="The file of accounts and tokens, if not beside the configuration.",
         ),
     ]
+
+
+def refuse_options(what: str, options: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Raise UsageError for options that were given and belong to ``add``, unless that is what is done."""
+    for name in names:
+        if options[name] is not None and what != "add":
+            raise click.UsageError(f"--{name} goes with add only")
+
+
+def refuse_name(name: str | None) -> None:
+    """Raise UsageError if a name was given where all are listed."""
+    if name is not None:
+        raise click.UsageError("list takes no name")
 
 
 def open_people(invocation: Invocation, given: str | None) -> PeopleFile:

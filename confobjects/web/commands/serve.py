@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from confobjects.cli.command import make_command
 from confobjects.cli.invocation import Invocation
+from confobjects.cli.long_runs import collect_garbage, log_format_option, timeout_option
 from confobjects.cli.mail_service import unsealed_option
-from confobjects.cli.words.numbers import PATIENCE
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 from confobjects.web.commands.directory import directory_options, parse_rule
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from confobjects.cli.words.splitting import Words
     from confobjects.definitions import Registry
+    from confobjects.web.identity.directory import DirectoryRule
+    from confobjects.web.serving.listening import Listening
+    from confobjects.web.serving.session import ServeOptions
 
 _HELP = """Serve the console and the API. It runs in the foreground, and ends in order at SIGTERM, SIGINT or SIGHUP.
 
@@ -34,6 +37,12 @@ Examples:
   serve
   serve --listen 192.0.2.7:8443 --certificate web.pem --host web.example.com
 """
+_TOGETHER: Final = (
+    ("--key", "key", "--certificate", "certificate"),
+    ("--unsealed-ledger", "unsealed_ledger", "--mail-service", "mail_service"),
+    ("--people-group", "people_groups", "--people-base", "people_base"),
+)
+"""Options that say something of another one, and that one: each as it is typed, and as it is called here."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -62,19 +71,8 @@ def build(words: Words, registry: Registry) -> click.Command:
             help="The certificate of this server with its chain (PEM); it is read again when it is renewed.",
         ),
         click.Option(["--key"], metavar="PATH", default="", help="Its key (PEM), if it is not in the same file."),
-        click.Option(
-            ["--timeout"],
-            metavar="SECONDS",
-            type=PATIENCE,
-            help="How long to wait for a configuration that is not there yet; without it there is no limit.",
-        ),
-        click.Option(
-            ["--log-format"],
-            type=click.Choice(["json", "text"]),
-            default="text",
-            show_default=True,
-            help="How the log on standard error is written.",
-        ),
+        timeout_option(),
+        log_format_option(),
         *directory_options(),
         click.Option(
             ["--allow-target", "targets"],
@@ -94,57 +92,61 @@ def build(words: Words, registry: Registry) -> click.Command:
     return make_command(words, registry, parameters, _run, _HELP)
 
 
-def _run(  # noqa: PLR0913 - its options
-    invocation: Invocation,
-    *,
-    listen: str,
-    hosts: Sequence[str],
-    proxies: Sequence[str],
-    certificate: str,
-    key: str,
-    timeout: float | None,
-    log_format: str,
-    environments: Sequence[str],
-    people_base: str | None,
-    people_attribute: str,
-    people_groups: Sequence[str],
-    targets: Sequence[str],
-    mail_service: bool,
-    unsealed_ledger: bool,
-) -> int:
+def _run(invocation: Invocation, **given: Any) -> int:
     from confobjects.web.installed import require_installed
 
     require_installed()
-    from confobjects.web.serving.listening import Listening, parse_listen, parse_network
-    from confobjects.web.serving.session import ServeOptions, ServeSession
+    _refuse_alone(given)
+    if given["environments"] and invocation.options["env_file"] is not None:
+        raise _refuse("--environment", "--environment and --env-file exclude each other")
+    options = _make_options(invocation.place.url, given)
+    from confobjects.web.serving.session import ServeSession
+
+    with collect_garbage():
+        return ServeSession(invocation, options).run()
+
+
+def _refuse_alone(given: Mapping[str, Any]) -> None:
+    """Raise UsageError for an option without the one that it belongs to."""
+    for option, name, other, needed in _TOGETHER:
+        if given[name] and not given[needed]:
+            raise _refuse(option, f"{option} belongs to {other}, which is not given")
+
+
+def _refuse(option: str, summary: str) -> UsageError:
+    return UsageError(Diagnostic("usage", summary, argument=option))
+
+
+def _make_options(url: str, given: Mapping[str, Any]) -> ServeOptions:
+    """Return what the options say. Raises UsageError."""
+    from confobjects.web.serving.session import ServeOptions
     from confobjects.web.sources import parse_environments
     from confobjects.web.targets import Targets, parse_target
 
-    host, port = parse_listen(listen)
-    if key and not certificate:
-        raise UsageError(Diagnostic("usage", "--key belongs to --certificate, which is not given", argument="--key"))
-    listening = Listening(host, port, bool(certificate), tuple(map(parse_network, proxies)), tuple(hosts))
-    if unsealed_ledger and not mail_service:
-        summary = "--unsealed-ledger belongs to --mail-service, which is not given"
-        raise UsageError(Diagnostic("usage", summary, argument="--unsealed-ledger"))
-    allowed = Targets(frozenset(map(parse_target, targets)))
-    options = ServeOptions(
-        listening, log_format == "json", timeout, certificate, key, allowed, mail_service, unsealed_ledger
+    return ServeOptions(
+        _make_listening(given),
+        given["log_format"] == "json",
+        given["timeout"],
+        given["certificate"],
+        given["key"],
+        Targets(frozenset(map(parse_target, given["targets"]))),
+        given["mail_service"],
+        given["unsealed_ledger"],
+        _make_rule(url, given),
+        parse_environments(given["environments"]),
     )
-    if environments and invocation.options["env_file"] is not None:
-        raise UsageError(
-            Diagnostic("usage", "--environment and --env-file exclude each other", argument="--environment")
-        )
-    options = options.replace(environments=parse_environments(environments))
-    if people_base is not None:
-        rule = parse_rule(invocation.place.url, people_base, people_attribute, people_groups)
-        options = options.replace(directory=rule)
-    elif people_groups:
-        raise UsageError(Diagnostic("usage", "--people-group needs --people-base", argument="--people-group"))
-    collecting = gc.isenabled()
-    gc.enable()  # it is off while a command runs, but this one may run for months
-    try:
-        return ServeSession(invocation, options).run()
-    finally:
-        if not collecting:
-            gc.disable()
+
+
+def _make_listening(given: Mapping[str, Any]) -> Listening:
+    from confobjects.web.serving.listening import Listening, parse_listen, parse_network
+
+    host, port = parse_listen(given["listen"])
+    proxies = tuple(map(parse_network, given["proxies"]))
+    return Listening(host, port, bool(given["certificate"]), proxies, tuple(given["hosts"]))
+
+
+def _make_rule(url: str, given: Mapping[str, Any]) -> DirectoryRule | None:
+    """Return how people sign in with the directory, None if they do not."""
+    if given["people_base"] is None:
+        return None
+    return parse_rule(url, given["people_base"], given["people_attribute"], given["people_groups"])

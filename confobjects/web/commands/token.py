@@ -17,7 +17,9 @@ from confobjects.syntaxes.base import ValueSyntaxError
 from confobjects.syntaxes.durations import Duration
 from confobjects.web.commands.people import (
     open_people,
-    people_options,
+    people_parameters,
+    refuse_name,
+    refuse_options,
     require_absent,
     require_name,
     require_present,
@@ -55,9 +57,7 @@ _FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
-        click.Argument(["what"], metavar="add|list|revoke", type=click.Choice(sorted(_ACTIONS))),
-        click.Argument(["name"], metavar="[NAME]", required=False),
-        *people_options(),
+        *people_parameters(_ACTIONS),
         click.Option(
             ["--expires"], metavar="DURATION", help='How long it counts, such as "90 d"; the default is for ever.'
         ),
@@ -66,9 +66,7 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 
 def _run(invocation: Invocation, what: str, name: str | None, **options: Any) -> int:
-    for option in ("role", "expires"):
-        if options[option] is not None and what != "add":
-            raise click.UsageError(f"--{option} goes with add only")
+    refuse_options(what, options, ("role", "expires"))
     return _ACTIONS[what](invocation, name, options)
 
 
@@ -119,8 +117,7 @@ def _revoke(invocation: Invocation, name: str | None, options: Mapping[str, Any]
 
 
 def _list(invocation: Invocation, name: str | None, options: Mapping[str, Any]) -> int:
-    if name is not None:
-        raise click.UsageError("list takes no name")
+    refuse_name(name)
     tokens = open_people(invocation, options["people_file"]).read().tokens.values()
     tell_list(invocation, "tokens", ("name", "role", "made", "expires", "used"), map(_describe_row, tokens))
     return 0
