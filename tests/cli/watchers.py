@@ -7,7 +7,7 @@ import os
 import queue
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
 from typing import IO, Any, Self
@@ -59,12 +59,21 @@ class Lines:
 
 
 class CommandProcess:
-    """A command that runs as a process of its own; a context manager that ends it by its number."""
+    """A command that runs as a process of its own; a context manager that ends it by its number.
 
-    def __init__(self, *words: str, env: Mapping[str, str] | None = None, stdout: int = subprocess.PIPE) -> None:
+    It may be ``wrapped`` in a program that runs it as its child, whose exit status it has.
+    """
+
+    def __init__(
+        self,
+        *words: str,
+        env: Mapping[str, str] | None = None,
+        stdout: int = subprocess.PIPE,
+        wrapped: Sequence[str] = (),
+    ) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CONFOBJECTS_")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "confobjects.cli", *words],
+            [*wrapped, sys.executable, "-m", "confobjects.cli", *words],
             cwd=ROOT,
             env={**kept, **(env or {})},
             stdin=subprocess.DEVNULL,
@@ -90,6 +99,12 @@ class CommandProcess:
         """Send a signal, if any, and return the exit status."""
         if number is not None:
             self.process.send_signal(number)
+        return self.process.wait(LONG)
+
+    def end_child(self, number: int) -> int:
+        """Send a signal to the child of the process, and return the exit status."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
+        os.kill(int(children), number)
         return self.process.wait(LONG)
 
 

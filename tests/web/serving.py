@@ -6,7 +6,7 @@ import http.client
 import signal
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from tests.cli.watchers import LONG, CommandProcess
@@ -24,9 +24,11 @@ class Answer:
 class ServeProcess(CommandProcess):
     """A running ``serve`` on any free port."""
 
-    def __init__(self, url: str, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, url: str, *arguments: str, env: Mapping[str, str] | None = None, wrapped: Sequence[str] = ()
+    ) -> None:
         where = () if "--listen" in arguments else ("--listen", "127.0.0.1:0")
-        super().__init__("serve", "--url", url, *where, *arguments, env=env)
+        super().__init__("serve", "--url", url, *where, *arguments, env=env, wrapped=wrapped)
         self.port = 0
 
     def wait_for_start(self) -> Self:

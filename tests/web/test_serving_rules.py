@@ -7,10 +7,12 @@ import json
 import os
 import socket
 import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
+from cryptography import x509
 from starlette.responses import PlainTextResponse, Response
 
 from confobjects.errors import UsageError
@@ -23,6 +25,7 @@ from confobjects.web.identity.recognition import Identity
 from confobjects.web.served import Served as ServedConfiguration
 from confobjects.web.serving.accepting import Door, Limits, guard_socket
 from confobjects.web.serving.access_log import Served, format_json, format_text
+from confobjects.web.serving.certificates import ExpiryTeller
 from confobjects.web.serving.guarding import HEADERS, Guard, Rules
 from confobjects.web.serving.hosts import make_hosts, parse_host
 from confobjects.web.serving.listening import Listening, judge_listening, may_connect, parse_listen, parse_network
@@ -258,6 +261,22 @@ def test_a_renewed_certificate_is_shown_and_a_broken_one_is_not(tmp_path: Path) 
     assert first
     assert first != second == _shown(certificate, authority)
     assert len(told) == 1
+
+
+def test_the_end_of_a_certificate_is_told_once_each_as_it_comes_near() -> None:
+    made = trustme.CA().issue_cert("localhost", not_after=datetime.now(UTC) + timedelta(30))
+    certificate = x509.load_pem_x509_certificate(made.cert_chain_pems[0].bytes())
+    end, told = certificate.not_valid_after_utc.timestamp(), list[str]()
+    now, counts = [0.0], []
+    tell = ExpiryTeller(told.append, lambda: now[0])
+    for time in (end - 20 * 86400, end - 14 * 86400, end - 86400, end, end + 1):
+        now[0] = time
+        tell(certificate)
+        tell(certificate)
+        counts.append(len(told))
+    assert counts == [0, 1, 1, 2, 2]
+    assert "ends on" in told[0]
+    assert "has ended on" in told[1]
 
 
 def test_a_port_that_cannot_be_had() -> None:

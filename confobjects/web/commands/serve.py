@@ -138,11 +138,12 @@ def _make_options(url: str, given: Mapping[str, Any]) -> ServeOptions:
 
 
 def _make_listening(given: Mapping[str, Any]) -> Listening:
+    from confobjects.web.serving.hosts import parse_name
     from confobjects.web.serving.listening import Listening, parse_listen, parse_network
 
     host, port = parse_listen(given["listen"])
-    proxies = tuple(map(parse_network, given["proxies"]))
-    return Listening(host, port, bool(given["certificate"]), proxies, tuple(given["hosts"]))
+    proxies, hosts = tuple(map(parse_network, given["proxies"])), tuple(map(parse_name, given["hosts"]))
+    return Listening(host, port, bool(given["certificate"]), proxies, hosts)
 
 
 def _make_rule(url: str, given: Mapping[str, Any]) -> DirectoryRule | None:

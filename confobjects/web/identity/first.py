@@ -49,6 +49,7 @@ class FirstLink:
         self._is_local = is_local
         self._clock = clock
         self._digest = ""
+        self._written = ""
         self._until = 0.0
 
     def make(self) -> str:
@@ -62,14 +63,17 @@ class FirstLink:
         path = Path(self.file)
         make_directory(str(path.parent))
         remove_leftover(self.file)
-        with Replacement(self.file, f"{url}\n".encode()) as new:
+        line = f"{url}\n"
+        with Replacement(self.file, line.encode()) as new:
             new.take_place()
+        self._written = _digest(line)
 
     def end(self) -> None:
-        """Let it no longer count, and remove the file."""
+        """Let it no longer count, and remove the file, unless another process has written its own link into it."""
         self._digest = ""
         with suppress(OSError):
-            Path(self.file).unlink()
+            if _digest(Path(self.file).read_text(encoding="utf-8")) == self._written:
+                Path(self.file).unlink()
 
     def require(self, request: Request) -> None:
         """Raise :class:`~confobjects.web.problems.NotPermittedError` if a request does not have the link as it counts now."""

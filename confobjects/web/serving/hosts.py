@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from confobjects.syntaxes.hosts import ascii_host, bracket_host
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import UsageError
+from confobjects.syntaxes.hosts import ascii_host, bracket_host, host_problem, is_ipv6
+from confobjects.texts.visible import make_visible
 
 LOCAL: Final = ("127.0.0.1", "[::1]", "localhost")
 
@@ -18,6 +21,16 @@ def make_hosts(address: str, names: Iterable[str]) -> frozenset[str]:
     """Return the hosts to answer for: this machine, the address that is listened at, and further names."""
     own = bracket_host(address.partition("%")[0])
     return frozenset((*LOCAL, own, *map(_normal_name, names)))
+
+
+def parse_name(text: str) -> str:
+    """Return a name to answer for, as it was given: a host name or an address, and nothing else. Raises UsageError."""
+    host = text.removeprefix("[").removesuffix("]")
+    if is_ipv6(host) or not host_problem(host):
+        return text
+    summary = f'"{make_visible(text)}" is no name of a host'
+    remedy = "give the name alone, such as web.example.com: without a scheme, a port or a path"
+    raise UsageError(Diagnostic("usage", summary, argument=text, remedy=remedy))
 
 
 def _normal_name(name: str) -> str:

@@ -7,13 +7,12 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
 from confobjects import startup
 from confobjects.cli.watching.logs import log_as_json, log_as_lines
-from confobjects.diagnostics import Diagnostic
-from confobjects.errors import UsageError
+from confobjects.cli.watching.signals import StopRequest, stop_on_signals
 from confobjects.records import Record, field
 from confobjects.web.identity.directory import Directory, DirectoryRule
 from confobjects.web.identity.first import FirstLink
@@ -72,26 +71,28 @@ class ServeSession:
         self._invocation = invocation
         self._options = options
         self._place = ServedPlace(invocation)
-        self._context = _open_context(options)
+        url = self._place.url
+        self._people = PeopleFile(find_people_file(None, url, os.environ), startup.file_of(url))
 
     def run(self) -> int:
         """Serve until somebody ends it, and return the exit status."""
         with ExitStack() as opened:
             opened.enter_context(self._log())
+            opened.enter_context(stop_on_signals())
+            opened.enter_context(suppress(StopRequest, KeyboardInterrupt))
             bound = opened.enter_context(open_socket(self._options.listening.host, self._options.listening.port))
             address, port = bound.getsockname()[:2]
             judge_listening(self._options.listening, address)
+            self._people.read()
+            context = self._open_context()
             if self._invocation.dry_run:
                 self._place.open_context().close()
                 self._tell_address(address, port)
                 return 0
-            try:
-                self._place.wait_for_it(self._options.timeout, log_problems)
-            except KeyboardInterrupt:
-                return 0
+            self._place.wait_for_it(self._options.timeout, log_problems)
             served = Served(self._place.open_context)
             opened.callback(served.close)
-            self._serve(self._make_web(served), bound)
+            self._serve(self._make_web(served), bound, context)
         return 0
 
     def _make_web(self, served: Served) -> Web:
@@ -102,9 +103,8 @@ class ServeSession:
         return Web(served, identity, Hub(), targets=targets, sources=sources, unsealed_ledger=is_unsealed)
 
     def _make_identity(self, served: Served) -> Identity:
-        url, rule = self._place.url, self._options.directory
-        people = PeopleFile(find_people_file(None, url, os.environ), startup.file_of(url))
-        return Identity(people, directory=None if rule is None else Directory(served, rule))
+        rule = self._options.directory
+        return Identity(self._people, directory=None if rule is None else Directory(served, rule))
 
     def _log(self) -> ExitStack:
         opened = ExitStack()
@@ -119,13 +119,22 @@ class ServeSession:
             logging.getLogger(name).disabled = True  # what they tell is in the access log
         return opened
 
-    def _serve(self, web: Web, bound: socket.socket) -> None:
+    def _open_context(self) -> ssl.SSLContext | None:
+        """Return the context of TLS, None without a certificate. Raises UsageError."""
+        options = self._options
+        if not options.certificate:
+            return None
+        from confobjects.web.serving.certificates import open_certificate
+
+        return open_certificate(options.certificate, options.key, LOG.warning).context
+
+    def _serve(self, web: Web, bound: socket.socket, context: ssl.SSLContext | None) -> None:
         address, port = bound.getsockname()[:2]
         options = self._options
         process = WebProcess(
             self._place,
             web,
-            ProcessOptions(options.listening, self._context, options.has_mail_service, options.is_unsealed),
+            ProcessOptions(options.listening, context, options.has_mail_service, options.is_unsealed),
             lambda: self._begin(web.identity, address, port),
             self._write_json if options.logs_json else self._write_text,
         )
@@ -140,7 +149,7 @@ class ServeSession:
         if identity.people.read().accounts or self._options.directory is not None:
             return
         if self._options.listening.proxies or not is_loopback(address):
-            self._invocation.note("Nobody can sign in yet: make an account with the role administrator.")
+            self._note("Nobody can sign in yet: make an account with the role administrator.")
             return
         self._offer_first_link(identity, format_url(self._options.listening, address, port))
 
@@ -148,14 +157,21 @@ class ServeSession:
         """Show the link that makes the first administrator, or write it into a file if nobody sees it."""
         identity.first = FirstLink(identity.people, is_loopback)
         link = f"{url}{identity.first.make()}"
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not self._options.logs_json:
             self._invocation.note(
                 f"Nobody can sign in yet. This link makes the first administrator, within ten minutes:\n{link}"
             )
             return
         identity.first.write(link)
         told = f"Nobody can sign in yet. The link that makes the first administrator is in {identity.first.file}"
-        self._invocation.note(f"{told}, for ten minutes")
+        self._note(f"{told}, for ten minutes")
+
+    def _note(self, text: str) -> None:
+        """Say something to whoever runs the process: where the log is JSON, as a line of it."""
+        if self._options.logs_json:
+            LOG.warning("%s", text)
+        else:
+            self._invocation.note(text)
 
     def _write_text(self, one: Answered) -> None:
         sys.stderr.write(f"{format_text(one)}\n")
@@ -175,18 +191,3 @@ class ServeSession:
         else:
             self._invocation.say(f"{'would serve' if dry_run else 'serving'} at {url}")
         sys.stdout.flush()
-
-
-def _open_context(options: ServeOptions) -> ssl.SSLContext | None:
-    """Return the context of TLS, None without a certificate. Raises UsageError."""
-    if not options.certificate:
-        return None
-    from confobjects.tls.serving import ServerCertificate
-
-    try:
-        made = ServerCertificate(options.certificate, options.key or options.certificate, LOG.warning)
-    except OSError as error:
-        reason = getattr(error, "reason", None) or error.strerror or "they do not belong together"
-        summary = f"the certificate and its key cannot be used: {reason}"
-        raise UsageError(Diagnostic("usage", summary, origin=options.certificate)) from None
-    return made.context
