@@ -34,6 +34,10 @@ LOG: Final = logging.getLogger("confobjects.web")
 API: Final = "/api/v1"
 PERSON: Final = "confobjects.person"
 """Where the scope of a request has the name of the person who makes it, for the log."""
+LARGEST: Final = "confobjects.largest"
+"""Where the scope of a request has how many bytes its body may have, if fewer than any body may."""
+STRANGERS: Final = 64 * 1024
+"""Bytes of a body where nobody signs in: whoever has no account fills no memory."""
 
 
 Tell = Callable[["Web", Request, Exception], Awaitable[Response]]
@@ -91,6 +95,7 @@ def _guard(web: Web, endpoint: Endpoint, tell: Tell) -> Callable[[Request], Awai
 async def admit(web: Web, endpoint: Endpoint, request: Request) -> Call:
     """Return the call of a request. Raises an error for a person who may not make it."""
     if endpoint.needs == "nobody":  # whoever signs in may have a session or a token that is over
+        request.scope[LARGEST] = STRANGERS
         return Call(request, web, None)
     person = await web.identity.identify(request)
     if person is None:

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from confobjects.actions import plain
 from confobjects.errors import ConfobjectsError
 from confobjects.records import Record
+from confobjects.web.app import LARGEST as LARGEST_HERE
 from confobjects.web.app import PERSON
 from confobjects.web.problems import UNEXPECTED, WebError, answer_error
 from confobjects.web.serving.access_log import Served, Write
 from confobjects.web.serving.hosts import parse_host
 from confobjects.web.serving.listening import Network
+from confobjects.web.serving.protocol import LARGEST_HEAD
 from confobjects.web.serving.proxies import Forwarded, read_forwarded
 
 if TYPE_CHECKING:
@@ -75,6 +77,22 @@ class TooLargeError(WebError):
     code: ClassVar[str] = "too-large"
     http_status: ClassVar[int] = 413
     headers = {"Connection": "close"}
+
+
+class HeadTooLargeError(WebError):
+    """The target and the headers of the request are too large together."""
+
+    code: ClassVar[str] = "head-too-large"
+    http_status: ClassVar[int] = 431
+    headers = {"Connection": "close"}
+
+
+class EncodedError(WebError):
+    """The body of the request is compressed, or encoded in another way."""
+
+    code: ClassVar[str] = "encoded"
+    http_status: ClassVar[int] = 415
+    headers = {"Connection": "close", "Accept-Encoding": "identity"}
 
 
 class Rules(Record):
@@ -168,19 +186,33 @@ class _Answering:
             raise BadRequestError("the request names no host, or several")
         if host not in self._rules.hosts:
             raise MisdirectedError("this host is not served here")
-        stated = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if int(stated) > self._rules.largest:
-            raise self._make_too_large()
+        self._judge_headers()
 
-    def _make_too_large(self) -> TooLargeError:
-        return TooLargeError(f"the body of the request is larger than {self._rules.largest:,} bytes")
+    def _judge_headers(self) -> None:
+        """Raise WebError for a head that is too large, and for a body whose length or meaning two programs could see differently."""
+        scope = self._scope
+        size, found = len(scope["raw_path"]) + len(scope["query_string"]), dict[bytes, bytes]()
+        for name, value in scope["headers"]:
+            size += len(name) + len(value) + 4
+            found[name] = value
+        if size > LARGEST_HEAD:
+            raise HeadTooLargeError(f"target and headers are larger than {LARGEST_HEAD:,} bytes")
+        if b"transfer-encoding" in found and (b"content-length" in found or scope["http_version"] == "1.0"):
+            raise BadRequestError("it is not clear where the body ends")  # RFC 9112, section 6.1
+        if found.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise EncodedError("an encoded body is not understood")
+        self._require_size(int(found.get(b"content-length", b"0")))
+
+    def _require_size(self, size: int) -> None:
+        most = min(self._rules.largest, self._scope.get(LARGEST_HERE, self._rules.largest))
+        if size > most:
+            raise TooLargeError(f"the body of the request is larger than {most:,} bytes")
 
     async def _take(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
             self._read += len(message.get("body", b""))
-            if self._read > self._rules.largest:
-                raise self._make_too_large()
+            self._require_size(self._read)
         return message
 
     # -- what goes out -----------------------------------------------------------------------------------------------

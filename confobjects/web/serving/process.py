@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from confobjects.records import Record
 from confobjects.web.api import table as rest
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from confobjects.web.serving.mailing import MailRunner
     from confobjects.web.serving.opening import ServedPlace
     from confobjects.web.site import Web
+
+ROOT: Final = (*states.ENDPOINTS, *first_page.ENDPOINTS)
+"""What stands beside the API and the pages."""
 
 MAIL_PATIENCE = 45.0
 """Seconds that mails which are being sent, and a directory that does not answer, may keep the process from ending."""
@@ -107,9 +110,8 @@ class WebProcess:
 
     def _make_guard(self, address: str) -> Guard:
         listening = self._options.listening
-        root = (*states.ENDPOINTS, *first_page.ENDPOINTS)
-        app = make_app(self._web, rest.ENDPOINTS, root, pages.ENDPOINTS)
-        return Guard(app, Rules(make_hosts(address, listening.hosts), listening.proxies), self._write)
+        rules = Rules(make_hosts(address, listening.hosts), listening.proxies)
+        return Guard(make_app(self._web, rest.ENDPOINTS, ROOT, pages.ENDPOINTS), rules, self._write)
 
     def _make_follower(self) -> Follower:
         place, web = self._place, self._web
@@ -148,4 +150,4 @@ def make_tell(loop: asyncio.AbstractEventLoop, hub: Hub) -> Tell:
     return tell
 
 
-__all__ = ["ProcessOptions", "WebProcess", "make_tell"]
+__all__ = ["ROOT", "ProcessOptions", "WebProcess", "make_tell"]
