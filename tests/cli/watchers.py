@@ -61,7 +61,7 @@ class Lines:
 class CommandProcess:
     """A command that runs as a process of its own; a context manager that ends it by its number.
 
-    It may be ``wrapped`` in a program that runs it as its child, whose exit status it has.
+    It may be ``wrapped`` in a program that runs it as its child, whose exit status it has. ``command`` is what runs in place of ours.
     """
 
     def __init__(
@@ -70,10 +70,11 @@ class CommandProcess:
         env: Mapping[str, str] | None = None,
         stdout: int = subprocess.PIPE,
         wrapped: Sequence[str] = (),
+        command: Sequence[str] = (sys.executable, "-m", "confobjects.cli"),
     ) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CONFOBJECTS_")}
         self.process = subprocess.Popen(
-            [*wrapped, sys.executable, "-m", "confobjects.cli", *words],
+            [*wrapped, *command, *words],
             cwd=ROOT,
             env={**kept, **(env or {})},
             stdin=subprocess.DEVNULL,

@@ -42,3 +42,12 @@ def test_the_units_of_the_page_are_right(name: str, tmp_path: Path) -> None:
     assert "Type=notify\n" in UNITS[name]
     unit.write_text(UNITS[name].replace("WatchdogSec=", "WatchdogSecs="), encoding="utf-8")
     assert "WatchdogSecs" in verify(unit), "a mistake is found out"
+
+
+def test_the_console_has_few_rights_on_its_machine(tmp_path: Path) -> None:
+    unit = tmp_path / "confobjects-web.service"
+    unit.write_text(UNITS[unit.name], encoding="utf-8")
+    program = require("systemd-analyze")["systemd-analyze"]
+    words = [program, "security", "--offline=true", "--threshold=20", str(unit)]  # 2.0 of 10
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

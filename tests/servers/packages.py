@@ -161,6 +161,13 @@ SERVERS: Mapping[str, Server] = {
             used_by="tests/docs/test_systemd.py",
         ),
         Server(
+            name="namespaces",
+            packages=("util-linux",),
+            probes={"unshare": "unshare", "setpriv": "setpriv"},
+            used_by="tests/web/test_container.py",
+            needs_root=True,
+        ),
+        Server(
             name="curl",
             packages=("curl",),
             probes={"curl": "curl"},

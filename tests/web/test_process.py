@@ -126,6 +126,15 @@ def test_a_stream_tells_a_change_and_ends_with_the_process(file: File) -> None:
 # -- TLS ---------------------------------------------------------------------------------------------------------------
 
 
+def find_shown(port: int, context: ssl.SSLContext) -> bytes | None:
+    """Return the certificate that a process shows."""
+    with (
+        socket.create_connection(("127.0.0.1", port), LONG) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+    ):
+        return secure.getpeercert(binary_form=True)
+
+
 def test_a_renewed_certificate_is_shown_by_the_running_process(file: File, tmp_path: Path) -> None:
     authority, path = trustme.CA(), tmp_path / "both.pem"
 
@@ -134,13 +143,6 @@ def test_a_renewed_certificate_is_shown_by_the_running_process(file: File, tmp_p
         made.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "fresh"))
         os.replace(tmp_path / "fresh", path)
 
-    def find_shown(port: int) -> bytes | None:
-        with (
-            socket.create_connection(("127.0.0.1", port), LONG) as plain,
-            context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
-        ):
-            return secure.getpeercert(binary_form=True)
-
     renew()
     context = ssl.create_default_context()
     authority.configure_trust(context)
@@ -148,9 +150,9 @@ def test_a_renewed_certificate_is_shown_by_the_running_process(file: File, tmp_p
         process.wait_for_start()
         answer = process.ask("/health", context=context)
         assert (answer.status, answer.headers["strict-transport-security"]) == (200, "max-age=31536000")
-        first = find_shown(process.port)
+        first = find_shown(process.port, context)
         renew()
-        wait_until(lambda: find_shown(process.port) != first)
+        wait_until(lambda: find_shown(process.port, context) != first)
         assert process.end() == 0
 
 
