@@ -85,18 +85,19 @@ class _Exchange:
         return SmtpChannel(sock, self._timeouts, self._deadline)
 
     def _make_bytes(self) -> bytes:
-        request, body = self._request, self._request.body
+        request = self._request
+        body = b"" if request.method == "GET" else request.body
+        content = {} if request.method == "GET" else {"Content-Type": FORM, "Content-Length": str(len(body))}
         headers = {
             "Host": request.endpoint.authority,
             "Accept": "application/json",
             "User-Agent": "confobjects",
             "Connection": "close",
-            "Content-Type": FORM,
-            "Content-Length": str(len(body)),
+            **content,
             **request.headers,
         }
         events = (
-            self._h11.Request(method="POST", target=request.endpoint.target, headers=list(headers.items())),
+            self._h11.Request(method=request.method, target=request.endpoint.target, headers=list(headers.items())),
             self._h11.Data(data=body),
             self._h11.EndOfMessage(),
         )

@@ -13,12 +13,12 @@ import secrets
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from authlib.oauth2.rfc6749 import (
@@ -42,6 +42,8 @@ from tests.servers.certificates import Authority
 
 USER: Final = "ann@example.com"
 SCOPE: Final = "mail.send"
+PATHS: Final = frozenset({"/", "/authorise-callback", "/sign-in/openid/callback"})
+"""Where on this machine a browser may be sent back to."""
 CHECKER: Final = ("dovecot", "checker-secret-31")
 """The protected resource that may ask about tokens."""
 
@@ -70,7 +72,7 @@ class Client(ClientMixin):
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         parts = urlsplit(redirect_uri)  # a port of loopback of the client's choice (RFC 8252, section 7.3)
-        return (parts.scheme, parts.hostname) == ("http", "127.0.0.1") and parts.path in {"/", "/authorise-callback"}
+        return (parts.scheme, parts.hostname) == ("http", "127.0.0.1") and parts.path in PATHS
 
     def check_client_secret(self, client_secret: str) -> bool:
         return secrets.compare_digest(self.secret.encode(), client_secret.encode())
@@ -122,6 +124,15 @@ class Code(AuthorizationCodeMixin):
     redirect: str
     code_challenge: str
     code_challenge_method: str
+    nonce: str = ""
+
+    def get_nonce(self) -> str:
+        return self.nonce
+
+    def get_auth_time(self) -> None:
+        return None
+
+    get_acr = get_amr = get_auth_time
 
     def get_redirect_uri(self) -> str:
         return self.redirect
@@ -196,6 +207,7 @@ class _CodeGrant(AuthorizationCodeGrant):
             data["redirect_uri"],
             data.get("code_challenge", ""),
             data.get("code_challenge_method", ""),
+            data.get("nonce", ""),
         )
 
     def query_authorization_code(self, code: str, client: Client) -> Code | None:
@@ -387,6 +399,8 @@ class _Http(ThreadingHTTPServer):
 class OAuthServer:
     """A running server; a context manager. ``certificate`` names its certificate: good, other-name or stranger."""
 
+    scopes: ClassVar[tuple[str, ...]] = (SCOPE, "other")
+
     def __init__(self, directory: Path, authority: Authority, *, certificate: str = "good", tls: bool = True) -> None:
         self.authority = authority
         self.clients: dict[str, Client] = {CHECKER[0]: Client(*CHECKER, ("client_secret_basic", "client_secret_post"))}
@@ -418,18 +432,22 @@ class OAuthServer:
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     def _make_server(self) -> None:
-        self._server = server = _Server([SCOPE, "other"])
+        self._server = server = _Server(self.scopes)
         server.owner = self
         generator = BearerTokenGenerator(
             lambda **_: secrets.token_urlsafe(32), lambda **_: secrets.token_urlsafe(32), lambda *_: self.lifetime
         )
         server.register_token_generator("default", generator)
         server.register_client_auth_method("client_assertion_jwt", _ClientAssertion(self))
-        server.register_grant(_CodeGrant, [_Challenge(required=True)])
+        server.register_grant(_CodeGrant, [_Challenge(required=True), *self.make_extensions()])
         for grant in (_RefreshGrant, _CredentialsGrant, _JwtGrant, _DeviceGrant):
             server.register_grant(grant)
         server.register_endpoint(_DeviceEndpoint)
         server.register_endpoint(_Introspection)
+
+    def make_extensions(self) -> Sequence[Any]:
+        """Return what is added to the grant of a code."""
+        return ()
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -67,7 +67,7 @@ class Pending(Exception):  # noqa: N818 - no failure
 
 def read_token(settings: ProviderSettings, request: FormRequest, answer: HttpAnswer, now: float) -> Token:
     """Return the token of an answer. Raises Trouble of stage token, and :class:`Pending`."""
-    document = _read_document(settings, request, answer, now)
+    document = read_document(settings, request, answer, now)
     access, kind = document.get("access_token"), document.get("token_type")
     if not isinstance(access, str) or _TOKEN.fullmatch(access) is None:
         raise trouble_with(settings, "token-missing")
@@ -85,7 +85,7 @@ def read_token(settings: ProviderSettings, request: FormRequest, answer: HttpAns
 
 def read_device_codes(settings: ProviderSettings, request: FormRequest, answer: HttpAnswer, now: float) -> DeviceCodes:
     """Return the codes for another device (RFC 8628, section 3.2). Raises Trouble of stage token."""
-    document = _read_document(settings, request, answer, now)
+    document = read_document(settings, request, answer, now)
     url = document.get("verification_uri") or document.get("verification_url")  # Google's older name
     texts = [document.get("device_code"), document.get("user_code"), url]
     if not all(isinstance(text, str) and text for text in texts):
@@ -114,9 +114,10 @@ def _read_seconds(value: Any, otherwise: float) -> float:
 # -- failures ----------------------------------------------------------------------------------------------------------
 
 
-def _read_document(
+def read_document(
     settings: ProviderSettings, request: FormRequest, answer: HttpAnswer, now: float
 ) -> Mapping[str, Any]:
+    """Return the JSON object of a successful answer. Raises Trouble of stage token, and :class:`Pending`."""
     endpoint = request.endpoint.url
     if answer.status in (301, 302, 303, 307, 308):
         raise trouble_with(settings, "token-redirected", endpoint=endpoint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import quote, urlencode
 
 from confobjects.oauth.protocol.assertions import client_assertion, grant_assertion
@@ -19,11 +19,12 @@ DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 class FormRequest(Record):
-    """One POST: where to, the headers besides those of every request, and the fields of the form."""
+    """One request: where to, the headers besides those of every request, and the fields of the form, which a GET does not have."""
 
     endpoint: Endpoint
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    method: Literal["GET", "POST"] = "POST"
 
     @property
     def body(self) -> bytes:
@@ -97,6 +98,17 @@ _ASK_FOR_REFRESH: Final = {"access_type": "offline", "prompt": "consent"}
 
 def make_consent_url(settings: ProviderSettings, redirect: str, state: str, verifier: str) -> str:
     """Return the URL that a person opens to consent. Raises Trouble of stage token."""
+    asked = {} if _OFFLINE in settings.scope else _ASK_FOR_REFRESH
+    return make_authorization_url(settings, redirect, state, verifier, asked)
+
+
+def make_authorization_url(
+    settings: ProviderSettings, redirect: str, state: str, verifier: str, asked: Mapping[str, str]
+) -> str:
+    """Return the URL of an authorization request with a code as its answer (RFC 6749, section 4.1.1, and RFC 7636).
+
+    ``asked`` are further parameters. Raises Trouble of stage token.
+    """
     if settings.authorization_endpoint is None:
         raise trouble_with(
             settings, "token-endpoint-unusable", name="authorization-endpoint", property="authorization-endpoint"
@@ -110,7 +122,7 @@ def make_consent_url(settings: ProviderSettings, redirect: str, state: str, veri
         "state": state,
         "code_challenge": challenge_of(verifier),
         "code_challenge_method": "S256",
-        **({} if _OFFLINE in settings.scope else _ASK_FOR_REFRESH),
+        **asked,
     }
     return f"{url}{'&' if '?' in url else '?'}{urlencode(fields)}"
 

@@ -13,6 +13,7 @@ from confobjects.cli.mail_service import unsealed_option
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 from confobjects.web.commands.directory import directory_options, parse_rule
+from confobjects.web.commands.openid import TOGETHER, openid_options, parse_openid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,7 @@ _TOGETHER: Final = (
     ("--key", "key", "--certificate", "certificate"),
     ("--unsealed-ledger", "unsealed_ledger", "--mail-service", "mail_service"),
     ("--people-group", "people_groups", "--people-base", "people_base"),
+    *TOGETHER,
 )
 """Options that say something of another one, and that one: each as it is typed, and as it is called here."""
 
@@ -74,6 +76,7 @@ def build(words: Words, registry: Registry) -> click.Command:
         timeout_option(),
         log_format_option(),
         *directory_options(),
+        *openid_options(),
         click.Option(
             ["--allow-target", "targets"],
             metavar="HOST:PORT",
@@ -134,6 +137,7 @@ def _make_options(url: str, given: Mapping[str, Any]) -> ServeOptions:
         given["unsealed_ledger"],
         _make_rule(url, given),
         parse_environments(given["environments"]),
+        parse_openid(given),
     )
 
 

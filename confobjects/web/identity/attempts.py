@@ -79,18 +79,31 @@ class Attempts:
     def begin(self, name: str, address: str) -> None:
         """Count an attempt. Raises :class:`TooManyAttemptsError` if there were too many."""
         account, place, now = _account_key(name), address_key(address), self._clock()
-        wait = max(self.accounts.find_wait(account, now), self.addresses.find_wait(place, now))
-        if wait > 0:
-            error = TooManyAttemptsError("there were too many attempts to sign in; try again later")
-            error.headers = {"Retry-After": str(int(wait) + 1)}
-            raise error
+        self._refuse_until(max(self.accounts.find_wait(account, now), self.addresses.find_wait(place, now)))
         self.accounts.add(account, now)
         self.addresses.add(place, now)
+
+    def begin_at(self, address: str) -> None:
+        """Count an attempt that names no account, such as one at a provider. Raises :class:`TooManyAttemptsError`."""
+        place, now = address_key(address), self._clock()
+        self._refuse_until(self.addresses.find_wait(place, now))
+        self.addresses.add(place, now)
+
+    def succeed_at(self, address: str) -> None:
+        """Take back an attempt of :meth:`begin_at` that succeeded."""
+        self.addresses.take_back(address_key(address))
 
     def succeed(self, name: str, address: str) -> None:
         """Take back an attempt that succeeded."""
         self.accounts.forget(_account_key(name))
         self.addresses.take_back(address_key(address))
+
+    @staticmethod
+    def _refuse_until(wait: float) -> None:
+        if wait > 0:
+            error = TooManyAttemptsError("there were too many attempts to sign in; try again later")
+            error.headers = {"Retry-After": str(int(wait) + 1)}
+            raise error
 
 
 def _account_key(name: str) -> str:

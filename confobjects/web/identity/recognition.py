@@ -26,7 +26,7 @@ from confobjects.web.forms import read_form
 from confobjects.web.identity.attempts import Attempts
 from confobjects.web.identity.credentials import digest_token
 from confobjects.web.identity.passwords import is_password
-from confobjects.web.identity.sessions import Session, Sessions
+from confobjects.web.identity.sessions import LONGEST, Session, Sessions
 from confobjects.web.people import Person
 from confobjects.web.problems import NotPermittedError, NotSignedInError
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from confobjects.web.identity.credentials import Credentials, Token
     from confobjects.web.identity.directory import Directory
     from confobjects.web.identity.first import FirstLink
+    from confobjects.web.identity.openid import OpenId
     from confobjects.web.identity.people_file import PeopleFile
 
 LOG: Final = logging.getLogger("confobjects.web.identity")
@@ -60,7 +61,7 @@ class SignedIn(Record):
 class Identity:
     """Recognises people, and signs them in and out. To be used in the event loop.
 
-    ``directory`` signs people in, too, if there is one. ``clock`` returns seconds that never go back, ``now`` the time as texts have it.
+    ``directory`` and ``openid`` sign people in, too, if there are such. ``clock`` returns seconds that never go back, ``now`` the time as texts have it.
     """
 
     def __init__(
@@ -68,10 +69,12 @@ class Identity:
         people: PeopleFile,
         *,
         directory: Directory | None = None,
+        openid: OpenId | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], str] = current_time,
     ) -> None:
         self.people = people
+        self.openid = openid
         self.first: FirstLink | None = None
         """The link that makes the first administrator, if one was made."""
         self.sessions = Sessions(clock)
@@ -182,7 +185,7 @@ class Identity:
         :class:`~confobjects.web.identity.attempts.TooManyAttemptsError`.
         """
         require_own_page(request)
-        address = request.client.host if request.client is not None else ""
+        address = address_of(request)
         name = name.strip()[:_LONGEST_NAME]
         self.attempts.begin(name, address)
         found = await self._authenticate(name, password)
@@ -192,10 +195,10 @@ class Identity:
         self.attempts.succeed(name, address)
         return self.begin_session(request, *found)
 
-    def begin_session(self, request: Request, person: Person, stamp: str = "") -> SignedIn:
+    def begin_session(self, request: Request, person: Person, stamp: str = "", longest: float = LONGEST) -> SignedIn:
         """Return a new session of a person who has proved who they are; the one that the request has is over."""
         self.end_session(request)
-        return SignedIn(*self.sessions.begin(person, stamp))
+        return SignedIn(*self.sessions.begin(person, stamp, longest))
 
     def end_session(self, request: Request) -> None:
         """End the session of a request, if it has one."""
@@ -215,6 +218,11 @@ class Identity:
         if account is None or not is_right:
             return None
         return Person(account.name, account.role, "account"), account.changed
+
+
+def address_of(request: Request) -> str:
+    """Return the address that a request comes from; empty if it is not known."""
+    return request.client.host if request.client is not None else ""
 
 
 def cookie_name(request: Request) -> str:

@@ -3,7 +3,7 @@
 Laws of this module:
 
 1. An identifier is 256 random bits that this process has made for one sign-in. One that comes in is never taken over.
-2. A session ends after :data:`IDLE` seconds without a request, and after :data:`LONGEST` in any case.
+2. A session ends after :data:`IDLE` seconds without a request, and after :data:`LONGEST` in any case, or sooner if its sign-in says so.
 3. No more than :data:`MOST` sessions exist, and :data:`MOST_OF_ONE` of one person: the one unused for longest ends first.
 """
 
@@ -25,23 +25,27 @@ MOST_OF_ONE: Final = 20
 
 
 class Session:
-    """The session of a person. ``stamp`` is what the sign-in relied on: when that has changed, the session is over."""
+    """The session of a person. ``stamp`` is what the sign-in relied on: when that has changed, the session is over.
 
-    __slots__ = ("begun", "checked", "csrf_token", "key", "person", "seen", "stamp")
+    ``longest`` is the number of seconds after which it ends in any case.
+    """
 
-    def __init__(self, key: str, person: Person, stamp: str, now: float) -> None:
+    __slots__ = ("begun", "checked", "csrf_token", "key", "longest", "person", "seen", "stamp")
+
+    def __init__(self, key: str, person: Person, stamp: str, now: float, longest: float) -> None:
         self.key = key
         self.person = person
         self.stamp = stamp
         self.csrf_token = secrets.token_urlsafe(32)
         self.begun = now
+        self.longest = longest
         self.seen = now
         self.checked = now
         """When the role was last looked at in the directory."""
 
     def is_over(self, now: float) -> bool:
         """Tell whether its time is up."""
-        return now - self.seen > IDLE or now - self.begun > LONGEST
+        return now - self.seen > IDLE or now - self.begun > self.longest
 
 
 class Sessions:
@@ -56,10 +60,10 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._found)
 
-    def begin(self, person: Person, stamp: str) -> tuple[str, Session]:
+    def begin(self, person: Person, stamp: str, longest: float = LONGEST) -> tuple[str, Session]:
         """Return the identifier of a new session, and the session."""
         identifier = secrets.token_urlsafe(32)
-        session = Session(_key_of(identifier), person, stamp, self._clock())
+        session = Session(_key_of(identifier), person, stamp, self._clock(), longest)
         own = self._own.get(_owner_of(session), OrderedDict())
         if len(own) >= MOST_OF_ONE:
             self.end(next(iter(own.values())))

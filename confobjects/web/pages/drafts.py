@@ -5,7 +5,7 @@ the process, so that any number of forms can be open.
 
 Laws of this module:
 
-1. A draft is read only by the process that wrote it, for the person and the object that it was written for, and for an hour.
+1. A draft is read only by the process that wrote it, for the person and the object that it was written for, and for an hour at most.
    Any other one is no draft: the form begins anew.
 2. A secret leaves the process only encrypted (Fernet: AES-128-CBC with HMAC-SHA-256).
 """
@@ -74,12 +74,12 @@ class Drafts:
         }
         return self._open().encrypt(json.dumps(facts).encode()).decode()
 
-    def read(self, text: str, person: str, place: str) -> Draft | None:
-        """Return the draft in a field; None if it is not one of this person, this place and this hour."""
+    def read(self, text: str, person: str, place: str, seconds: int = _HOUR) -> Draft | None:
+        """Return the draft in a field; None if it is not one of this person, this place and these last seconds."""
         from cryptography.fernet import InvalidToken
 
         try:
-            facts = json.loads(self._open().decrypt(text.encode("utf-8", "replace"), ttl=_HOUR))
+            facts = json.loads(self._open().decrypt(text.encode("utf-8", "replace"), ttl=seconds))
         except InvalidToken:
             return None
         if facts["for"] != [person, place]:

@@ -11,6 +11,7 @@ from confobjects.web.endpoints import Call
 from confobjects.web.identity.recognition import delete_cookie, set_cookie
 from confobjects.web.pages.forms import read_form
 from confobjects.web.pages.views import HEADERS, View, respond
+from confobjects.web.problems import WebError
 
 _LONGEST: Final = 2000
 
@@ -21,14 +22,24 @@ def choose_way_back(wanted: str) -> str:
     return wanted if is_own and "\\" not in wanted and len(wanted) <= _LONGEST else "/"
 
 
-def _show_form(call: Call, name: str, back: str, error: ConfobjectsError | None) -> Response:
-    data = {"name": name, "next": back, "problems": [] if error is None else error.diagnostics}
-    return respond(call, None, View("sign_in.html", "Sign in", data, 200 if error is None else error.http_status))
+def show_form(call: Call, name: str, back: str, error: ConfobjectsError | None) -> Response:
+    """Answer with the form to sign in, and with what was wrong before."""
+    openid = call.web.identity.openid
+    data = {
+        "name": name,
+        "next": back,
+        "problems": [] if error is None else error.diagnostics,
+        "provider": "" if openid is None else openid.label,
+    }
+    response = respond(call, None, View("sign_in.html", "Sign in", data, 200 if error is None else error.http_status))
+    if isinstance(error, WebError):
+        response.headers.update(error.headers)
+    return response
 
 
 async def show_sign_in(call: Call) -> Response:
     """Answer with the form to sign in."""
-    return _show_form(call, "", choose_way_back(call.request.query_params.get("next", "/")), None)
+    return show_form(call, "", choose_way_back(call.request.query_params.get("next", "/")), None)
 
 
 async def sign_in(call: Call) -> Response:
@@ -38,7 +49,7 @@ async def sign_in(call: Call) -> Response:
     try:
         signed_in = await call.web.identity.sign_in(call.request, form.first("name"), form.first("password"))
     except ConfobjectsError as error:
-        return _show_form(call, form.first("name"), back, error)
+        return show_form(call, form.first("name"), back, error)
     response = RedirectResponse(back, 303, HEADERS)
     set_cookie(call.request, response, signed_in)
     return response

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     import ssl
 
     from confobjects.cli.invocation import Invocation
+    from confobjects.web.identity.openid import OpenId, OpenIdRule
 
 LOG: Final = logging.getLogger("confobjects.web")
 
@@ -49,7 +50,7 @@ class ServeOptions(Record):
     """How it is served: where, whether the log is JSON, the seconds for the configuration to be there at the start, the files of
     the certificate and its key, the targets that were named, whether the mail service runs in the process, and with a
     ledger that is not sealed. ``directory`` is how people sign in with the directory of the configuration,
-    ``environments`` reads the variables of other machines.
+    ``environments`` reads the variables of other machines, ``openid`` is how people sign in at an identity provider.
     """
 
     listening: Listening
@@ -62,6 +63,7 @@ class ServeOptions(Record):
     is_unsealed: bool = False
     directory: DirectoryRule | None = None
     environments: Mapping[str, ReadVariables] = field(default_factory=dict)
+    openid: OpenIdRule | None = None
 
 
 class ServeSession:
@@ -103,8 +105,10 @@ class ServeSession:
         return Web(served, identity, Hub(), targets=targets, sources=sources, unsealed_ledger=is_unsealed)
 
     def _make_identity(self, served: Served) -> Identity:
-        rule = self._options.directory
-        return Identity(self._people, directory=None if rule is None else Directory(served, rule))
+        url, rule = self._place.url, self._options.directory
+        people = PeopleFile(find_people_file(None, url, os.environ), startup.file_of(url))
+        directory = None if rule is None else Directory(served, rule)
+        return Identity(people, directory=directory, openid=_make_openid(self._options.openid))
 
     def _log(self) -> ExitStack:
         opened = ExitStack()
@@ -146,7 +150,7 @@ class ServeSession:
 
     def _begin(self, identity: Identity, address: str, port: int) -> None:
         self._tell_address(address, port)
-        if identity.people.read().accounts or self._options.directory is not None:
+        if identity.people.read().accounts or self._options.directory is not None or identity.openid is not None:
             return
         if self._options.listening.proxies or not is_loopback(address):
             self._note("Nobody can sign in yet: make an account with the role administrator.")
@@ -191,3 +195,26 @@ class ServeSession:
         else:
             self._invocation.say(f"{'would serve' if dry_run else 'serving'} at {url}")
         sys.stdout.flush()
+
+
+def _make_openid(rule: OpenIdRule | None) -> OpenId | None:
+    if rule is None:
+        return None
+    from confobjects.web.identity.openid import OpenId
+
+    return OpenId(rule)
+
+
+def _open_context(options: ServeOptions) -> ssl.SSLContext | None:
+    """Return the context of TLS, None without a certificate. Raises UsageError."""
+    if not options.certificate:
+        return None
+    from confobjects.tls.serving import ServerCertificate
+
+    try:
+        made = ServerCertificate(options.certificate, options.key or options.certificate, LOG.warning)
+    except OSError as error:
+        reason = getattr(error, "reason", None) or error.strerror or "they do not belong together"
+        summary = f"the certificate and its key cannot be used: {reason}"
+        raise UsageError(Diagnostic("usage", summary, origin=options.certificate)) from None
+    return made.context
