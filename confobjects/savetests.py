@@ -92,7 +92,10 @@ CHECKS: Final[Mapping[str, Callable[[EffectiveObject, SaveTesting], TestResult]]
 
 
 class SaveTests:
-    """Decides about the tests of the saves of one caller, and makes them. ``network`` is what they may connect to, by default anything."""
+    """Decides about the tests of the saves of one caller, and makes them. ``network`` is what they may connect to, by default anything.
+
+    ``permit`` is called before tests that connect; what it raises, they raise.
+    """
 
     def __init__(  # noqa: PLR0913 - what it decides and tests with
         self,
@@ -103,6 +106,7 @@ class SaveTests:
         show: Show | None = None,
         *,
         network: Network | None = None,
+        permit: Callable[[], None] = lambda: None,
     ) -> None:
         self.choice = choice
         self.made: list[SavedTest] = []
@@ -111,6 +115,7 @@ class SaveTests:
         self._instance_directory = instance_directory
         self._tokens = tokens
         self._network = network
+        self._permit = permit
         self._show = show or (lambda path, depth: nullcontext())  # noqa: ARG005 - named as those who show something
 
     def decide(self, site: Site, world: World, saved: Sequence[ManagedObject]) -> TestDecision:
@@ -136,6 +141,7 @@ class SaveTests:
         Raises one error with every value that cannot be evaluated, else with every test that failed.
         """
         effective = list(self._evaluate(site, world, tested))
+        self._permit()
         policy = self._read_policy(site, world)
         testing = SaveTesting(policy.depth, self._tokens, self._show, self._network, {})
         made = []

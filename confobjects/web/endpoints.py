@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from confobjects.records import Record
+from confobjects.records import Record, field
 from confobjects.web.people import Permission
+from confobjects.web.problems import WebError
 
 if TYPE_CHECKING:
     from confobjects.transport.network import Networks
@@ -29,11 +30,15 @@ Needs = Literal["nobody", "anybody"] | Permission
 
 
 class Call(Record):
-    """One request, with the person who makes it (None where no sign-in is needed: nobody is looked for there)."""
+    """One request, with the person who makes it (None where no sign-in is needed: nobody is looked for there).
+
+    ``headers`` are what a page about it is sent with besides those of every page.
+    """
 
     request: Request
     web: Web
     person: Person | None
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def caller(self) -> Person:
@@ -46,6 +51,18 @@ class Call(Record):
     def networks(self) -> Networks:
         """What connections that are begun for the person may reach."""
         return self.web.targets.networks_for(self.person)
+
+    def begin_test(self) -> None:
+        """Count a test that connects to a mail or token server for the person.
+
+        Raises :class:`~confobjects.web.identity.attempts.TooManyAttemptsError` if there were too many.
+        """
+        client = self.request.client
+        try:
+            self.web.tests.begin(self.caller.name, client.host if client is not None else "")
+        except WebError as error:
+            self.headers.update(error.headers)
+            raise
 
 
 Answer = Callable[[Call], Awaitable[Response]]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from anyio import CapacityLimiter
 
 from confobjects.records import Record, field
+from confobjects.web.identity.attempts import TESTS, Attempts
 from confobjects.web.serving.hub import Hub
 from confobjects.web.sources import Sources
 from confobjects.web.targets import Targets
@@ -34,7 +35,7 @@ class Web(Record):
 
     ``served`` is the configuration, ``identity`` recognises people, ``live`` tells of changes, ``measure`` counts what the
     process does, ``targets`` are what may be connected to for whom, and ``sources`` are where the values of expressions come
-    from. ``unsealed_ledger`` says whether mail is accepted into a ledger that no keys seal. ``ledger_users`` and ``testers``
+    from. ``tests`` counts the tests of mail servers. ``unsealed_ledger`` says whether mail is accepted into a ledger that no keys seal. ``ledger_users`` and ``testers``
     limit the threads that use the ledger, and those that test mail servers.
     """
 
@@ -44,6 +45,7 @@ class Web(Record):
     measure: Measure = measure_nothing
     targets: Targets = Targets()
     sources: Sources = Sources()
+    tests: Attempts = field(default_factory=lambda: Attempts(limit=TESTS))
     unsealed_ledger: bool = False
     ledger_users: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_LEDGER_USERS))
     testers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_TESTERS))

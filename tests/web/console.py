@@ -37,6 +37,7 @@ class Page(HTMLParser):
     def __init__(self, answer: Any) -> None:
         super().__init__()
         self.status: int = answer.status_code
+        self.headers: Mapping[str, str] = answer.headers
         self.address = urlsplit(str(answer.url))
         self.source: str = answer.text
         self.links: dict[str, str] = {}

@@ -68,7 +68,9 @@ def open_tests(call: Call, manner: Manner) -> OpenTests | None:
     sources, networks = call.web.sources, call.networks
     tokens = partial(find_tokens, network=networks.tokens)
     directory = sources.instance_directory
-    return lambda _: SaveTests(manner.test, sources.make_evaluator, directory, tokens, network=networks.mail)
+    return lambda _: SaveTests(
+        manner.test, sources.make_evaluator, directory, tokens, network=networks.mail, permit=call.begin_test
+    )
 
 
 def describe_change(report: ChangeReport, manner: Manner) -> dict[str, Any]:

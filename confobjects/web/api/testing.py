@@ -94,6 +94,7 @@ async def _read_asked(call: Call) -> _Asked:
 async def _test(call: Call) -> Response:
     Query(call.request, ())
     asked = await _read_asked(call)
+    call.begin_test()
     sources = call.web.sources
     evaluate = sources.make_evaluator()
 

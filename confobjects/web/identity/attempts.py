@@ -1,9 +1,9 @@
-"""Limits on sign-in attempts: per account and per address, within a window of time.
+"""Limits on sign-in attempts and on tests of mail servers: per account and per address, within a window of time.
 
 Laws of this module:
 
-1. An attempt counts when it begins, so that attempts at the same time do not pass together. One that succeeds is taken back, with
-   all those of its account before it.
+1. An attempt counts when it begins, so that attempts at the same time do not pass together. A sign-in that succeeds is taken back,
+   with all those of its account before it; a test is not.
 2. No more than a fixed number of accounts and of addresses is remembered; the one that was tried longest ago is forgotten first.
 3. An account that does not exist has the same limit as one that does.
 """
@@ -11,28 +11,51 @@ Laws of this module:
 from __future__ import annotations
 
 import ipaddress
+import threading
+import time
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
 from typing import ClassVar, Final
 
+from confobjects.records import Record
 from confobjects.web.problems import WebError
 
 WINDOW: Final = 900.0
 """Seconds within which attempts are counted, and after which they are forgotten."""
 PER_ACCOUNT: Final = 10
+"""Sign-ins of an account."""
 PER_ADDRESS: Final = 30
+"""Sign-ins from an address."""
+TESTS_PER_ACCOUNT: Final = 60
+"""Tests that a person begins."""
+TESTS_PER_ADDRESS: Final = 120
+"""Tests that are begun from an address."""
 MOST: Final = 10_000
 """How many accounts, and how many addresses, are remembered at most."""
 
 
 class TooManyAttemptsError(WebError):
-    """There were too many sign-in attempts for an account or from an address."""
+    """There were too many sign-in attempts, or tests, for an account or from an address."""
 
     code: ClassVar[str] = "too-many-attempts"
     exit_code = 26
     http_status = 429
+
+
+class Limit(Record):
+    """How many attempts an account has, and how many an address, within :data:`WINDOW`; ``told`` is said of one more."""
+
+    per_account: int
+    per_address: int
+    told: str
+
+
+SIGN_INS: Final = Limit(PER_ACCOUNT, PER_ADDRESS, "there were too many attempts to sign in; try again later")
+TESTS: Final = Limit(
+    TESTS_PER_ACCOUNT, TESTS_PER_ADDRESS, "too many tests were made within a quarter of an hour; try again later"
+)
 
 
 class Counts:
@@ -69,41 +92,44 @@ class Counts:
 
 
 class Attempts:
-    """The sign-in attempts of a process. ``clock`` returns seconds that never go back."""
+    """The attempts of a process. ``clock`` returns seconds that never go back. Thread-safe."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, limit: Limit = SIGN_INS) -> None:
         self._clock = clock
-        self.accounts = Counts(PER_ACCOUNT)
-        self.addresses = Counts(PER_ADDRESS)
+        self._told = limit.told
+        self._lock = threading.Lock()
+        self.accounts = Counts(limit.per_account)
+        self.addresses = Counts(limit.per_address)
 
     def begin(self, name: str, address: str) -> None:
         """Count an attempt. Raises :class:`TooManyAttemptsError` if there were too many."""
-        account, place, now = _account_key(name), address_key(address), self._clock()
-        self._refuse_until(max(self.accounts.find_wait(account, now), self.addresses.find_wait(place, now)))
-        self.accounts.add(account, now)
-        self.addresses.add(place, now)
+        self._begin((self.accounts, _account_key(name)), (self.addresses, address_key(address)))
 
     def begin_at(self, address: str) -> None:
         """Count an attempt that names no account, such as one at a provider. Raises :class:`TooManyAttemptsError`."""
-        place, now = address_key(address), self._clock()
-        self._refuse_until(self.addresses.find_wait(place, now))
-        self.addresses.add(place, now)
+        self._begin((self.addresses, address_key(address)))
 
-    def succeed_at(self, address: str) -> None:
-        """Take back an attempt of :meth:`begin_at` that succeeded."""
-        self.addresses.take_back(address_key(address))
+    def _begin(self, *counted: tuple[Counts, str]) -> None:
+        with self._lock:
+            now = self._clock()
+            wait = max(counts.find_wait(key, now) for counts, key in counted)
+            if wait > 0:
+                error = TooManyAttemptsError(self._told)
+                error.headers = {"Retry-After": str(int(wait) + 1)}
+                raise error
+            for counts, key in counted:
+                counts.add(key, now)
 
     def succeed(self, name: str, address: str) -> None:
         """Take back an attempt that succeeded."""
-        self.accounts.forget(_account_key(name))
-        self.addresses.take_back(address_key(address))
+        with self._lock:
+            self.accounts.forget(_account_key(name))
+            self.addresses.take_back(address_key(address))
 
-    @staticmethod
-    def _refuse_until(wait: float) -> None:
-        if wait > 0:
-            error = TooManyAttemptsError("there were too many attempts to sign in; try again later")
-            error.headers = {"Retry-After": str(int(wait) + 1)}
-            raise error
+    def succeed_at(self, address: str) -> None:
+        """Take back an attempt of :meth:`begin_at` that succeeded."""
+        with self._lock:
+            self.addresses.take_back(address_key(address))
 
 
 def _account_key(name: str) -> str:

@@ -67,7 +67,7 @@ class Editing:
         self.creating = definition is not None
         self.names = names
         self._person = call.caller.name
-        self._networks = call.networks
+        self._call = call
         self._world = context.world()
         self.stored = None if self.creating else context.get(relation.name, names, self._world)
         self.object = self.stored or self._begin_object(definition)
@@ -187,7 +187,7 @@ class Editing:
 
     def save(self, choice: Choice) -> ChangeReport:
         """Save what the form wants, after a test if one is to be made. Raises what the transaction raises."""
-        with self.context.change(tests=lambda _: make_save_tests(self.context, choice, self._networks)) as transaction:
+        with self.context.change(tests=lambda _: make_save_tests(self.context, choice, self._call)) as transaction:
             self.operation.ask(transaction)
         return transaction.report
 

@@ -31,10 +31,9 @@ def show_form(call: Call, name: str, back: str, error: ConfobjectsError | None) 
         "problems": [] if error is None else error.diagnostics,
         "provider": "" if openid is None else openid.label,
     }
-    response = respond(call, None, View("sign_in.html", "Sign in", data, 200 if error is None else error.http_status))
     if isinstance(error, WebError):
-        response.headers.update(error.headers)
-    return response
+        call.headers.update(error.headers)
+    return respond(call, None, View("sign_in.html", "Sign in", data, 200 if error is None else error.http_status))
 
 
 async def show_sign_in(call: Call) -> Response:

@@ -115,7 +115,7 @@ def _take_back(call: Call, context: ManagementContext, number: int, how: str, *,
     undo = context.undo if how == "undo" else context.undo_to
     if dry_run:
         return undo(number, dry_run=True)
-    return undo(number, tests=lambda _: make_save_tests(context, "policy", call.networks))
+    return undo(number, tests=lambda _: make_save_tests(context, "policy", call))
 
 
 def _show_change(

@@ -129,7 +129,7 @@ class SenderForm:
         self.form = form
         self.creating = name is None
         self._person = call.caller.name
-        self._networks = call.networks
+        self._call = call
         self.sender = None if name is None else context.get(SENDER_KIND, name)
         self.server = None if self.sender is None else self._require_server(self.sender)
         self.preset = _find_preset(call.request.query_params.get("provider", ""))
@@ -209,7 +209,7 @@ class SenderForm:
     def save(self, button: str) -> ChangeReport:
         """Save both objects together."""
         with self.context.change(
-            tests=lambda _: make_save_tests(self.context, CHOICES[button], self._networks)
+            tests=lambda _: make_save_tests(self.context, CHOICES[button], self._call)
         ) as transaction:
             self._ask(transaction)
         return transaction.report

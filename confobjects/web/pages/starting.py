@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from confobjects.objects.model import ManagedObject
     from confobjects.objects.protocols import Evaluator, World
     from confobjects.savetests import Choice, SaveTests
-    from confobjects.transport.network import Networks
+    from confobjects.web.endpoints import Call
 
 
 def make_evaluator(context: ManagementContext) -> Evaluator:
@@ -46,11 +46,12 @@ def evaluate(context: ManagementContext, obj: ManagedObject, world: World | None
     return found
 
 
-def make_save_tests(context: ManagementContext, choice: Choice, networks: Networks) -> SaveTests:
-    """Return what tests the objects that are saved, over networks that reach what may be reached."""
+def make_save_tests(context: ManagementContext, choice: Choice, call: Call) -> SaveTests:
+    """Return what tests the objects that are saved for a call, over networks that reach what may be reached."""
     from confobjects.savetests import SaveTests
     from confobjects.service.tokens import find_tokens
 
+    networks = call.networks
     tokens = partial(find_tokens, network=networks.tokens)
     evaluator = partial(make_evaluator, context)
-    return SaveTests(choice, evaluator, find_instance(context), tokens, network=networks.mail)
+    return SaveTests(choice, evaluator, find_instance(context), tokens, network=networks.mail, permit=call.begin_test)

@@ -185,9 +185,11 @@ async def begin_test(call: Call) -> Response:
 
     def prepare(context: ManagementContext) -> Prepared | Response:
         try:
-            return _prepare(call, context, form)
+            prepared = _prepare(call, context, form)
+            call.begin_test()
         except ConfobjectsError as error:
             return respond(call, context, _show_form(call, context, error, form))
+        return prepared
 
     prepared = await call.web.served.read(prepare)
     if isinstance(prepared, Response):

@@ -22,7 +22,7 @@ from confobjects.web.endpoints import Call
 from confobjects.web.pages.forms import Form, read_form
 from confobjects.web.pages.navigation import make_frame
 from confobjects.web.pages.rendering import render_template
-from confobjects.web.problems import UNEXPECTED, NotSignedInError
+from confobjects.web.problems import UNEXPECTED, NotSignedInError, WebError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -108,7 +108,9 @@ def respond(call: Call, context: ManagementContext | None, found: View | Redirec
     if isinstance(found, Redirect):
         return RedirectResponse(found.to, 303, HEADERS)
     frame = make_frame(call, context)
-    return make_page(found, frame)
+    response = make_page(found, frame)
+    response.headers.update(call.headers)
+    return response
 
 
 def make_page(found: View, frame: Mapping[str, Any]) -> Response:
@@ -130,7 +132,7 @@ async def answer_failure(web: Web, request: Request, error: Exception) -> Respon
     if not isinstance(error, ConfobjectsError):
         LOG.error("%s %s could not be answered", request.method, request.url.path, exc_info=error)
         error = ConfobjectsError(UNEXPECTED)
-    call = Call(request, web, _find_person(web, request))
+    call = Call(request, web, _find_person(web, request), dict(error.headers) if isinstance(error, WebError) else {})
     mistake = _describe_mistake(error)
     try:
         return await web.served.read(lambda context: respond(call, context, mistake))
