@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
+from confobjects.dn import DN
 from confobjects.errors import CannotConnectError, StorageError
 from confobjects.management import ChangeSignature, ManagementContext
 from confobjects.startup import current_time
@@ -38,10 +39,14 @@ Open = Callable[[], ManagementContext]
 
 
 class Served:
-    """The configuration that a process serves. Its methods are called in the event loop; ``work`` is called in a thread."""
+    """The configuration that a process serves. Its methods are called in the event loop; ``work`` is called in a thread.
 
-    def __init__(self, open_one: Open) -> None:
+    With ``act_as``, whoever has signed in with the directory of the configuration changes it with their own rights there.
+    """
+
+    def __init__(self, open_one: Open, *, act_as: bool = False) -> None:
         self._open_one = open_one
+        self._act_as = act_as
         self._kept: list[tuple[int, ManagementContext]] = []
         self._generation = 0
         self._lock = threading.Lock()
@@ -72,12 +77,21 @@ class Served:
         def work_signed(context: ManagementContext) -> T:
             signed = ManagementContext(context.site.replace(sign=sign, approve=make_approval(person)))
             try:
-                return work(signed)
+                with self._acting_as(context, person):
+                    return work(signed)
             finally:
                 if signed.registry is not context.registry:
                     self.renew()
 
         return await to_thread.run_sync(self._use, work_signed, limiter=self._writers)
+
+    def _acting_as(self, context: ManagementContext, person: Person) -> AbstractContextManager[None]:
+        """Return a context in which the directory judges changes by the rights of a person whom it has let in."""
+        from confobjects.storage.ldap import LdapStorage
+
+        if not (self._act_as and person.way == "directory" and isinstance(context.storage, LdapStorage)):
+            return nullcontext()
+        return context.storage.acting_as(DN.parse(person.name))
 
     def renew(self) -> None:
         """Open the configuration anew for every later request, because its definitions have changed."""

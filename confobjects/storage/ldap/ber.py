@@ -44,6 +44,7 @@ SYNC_STATE: Final = "1.3.6.1.4.1.4203.1.9.1.2"
 SYNC_INFO: Final = "1.3.6.1.4.1.4203.1.9.1.4"
 _REFRESH_AND_PERSIST: Final = 3
 PERSISTENT: Final = "2.16.840.1.113730.3.4.3"
+PROXIED: Final = "2.16.840.1.113730.3.4.18"
 ENTRY_CHANGE: Final = "2.16.840.1.113730.3.4.7"
 _ALL_KINDS: Final = 15
 """Additions, deletions, modifications and renamings."""
@@ -182,9 +183,25 @@ def encode_persistent() -> bytes:
     return _encode_critical(PERSISTENT, _encode_number(_INTEGER, _ALL_KINDS) + true + true)
 
 
+def encode_proxied(dn: str) -> bytes:
+    """Return the controls that ask for a request to be carried out with the rights of somebody else (RFC 4370).
+
+    The control is critical: a server that does not know it refuses, and does not do it with the rights of the login.
+    """
+    return _encode_control(PROXIED, authorization_id(dn))
+
+
+def authorization_id(dn: str) -> bytes:
+    """Return a DN as an authorization identity (RFC 4513 section 5.2.1.8)."""
+    return b"dn:" + dn.encode()
+
+
 def _encode_critical(name: str, content: bytes) -> bytes:
-    value = encode_tlv(OCTETS, encode_tlv(_SEQUENCE, content))
-    control = encode_tlv(OCTETS, name.encode()) + encode_tlv(_BOOLEAN, b"\xff") + value
+    return _encode_control(name, encode_tlv(_SEQUENCE, content))
+
+
+def _encode_control(name: str, value: bytes) -> bytes:
+    control = encode_tlv(OCTETS, name.encode()) + encode_tlv(_BOOLEAN, b"\xff") + encode_tlv(OCTETS, value)
     return encode_tlv(_CONTROLS, encode_tlv(_SEQUENCE, control))
 
 

@@ -56,14 +56,17 @@ class DirectoryWriter(DirectoryReader):
         """Make one change."""
         self._send(change, before)
 
-    def _send(self, change: Change, before: Entry | None) -> None:
-        """Send one change. If the connection is lost before the change is sent, use the next server."""
+    def _send(self, change: Change, before: Entry | None, person: str = "") -> None:
+        """Send one change, to be made with the rights of a person if one is given (a DN).
+
+        If the connection is lost before the change is sent, use the next server.
+        """
         self._check(change)
         problems: list[Diagnostic] = []
         for _ in self._servers.attempts():
             session = self._servers.get_session()
             try:
-                result = send_change(session, change)
+                result = send_change(session, change, person)
             except LostError as lost:
                 problems.extend(lost.error.diagnostics)
                 if not lost.sent:

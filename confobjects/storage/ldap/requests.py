@@ -62,21 +62,25 @@ def _as_bytes(values: Iterable[Value]) -> list[bytes]:
     return [value.encode() if isinstance(value, str) else value for value in values]
 
 
-def send_change(session: LdapSession, change: Change) -> LdapResult:
-    """Send a change. Nothing is sent over a connection that is already closed."""
+def send_change(session: LdapSession, change: Change, person: str = "") -> LdapResult:
+    """Send a change, to be made with the rights of a person if one is given (a DN).
+
+    Nothing is sent over a connection that is already closed.
+    """
     session.check_open()
     if isinstance(change, AddEntry):
         attributes = {name: _as_bytes(values) for name, values in change.entry.attributes.items()}
-        return session.add(str(change.entry.dn), attributes)
+        return session.add(str(change.entry.dn), attributes, person)
     if isinstance(change, DeleteEntry):
-        return session.delete(str(change.dn))
+        return session.delete(str(change.dn), person)
     if isinstance(change, RenameEntry):
         rdn = str(DN.of(change.new_dn.rdns[0]))
         moves = change.new_dn.parent != change.dn.parent
-        return session.rename(str(change.dn), rdn, str(change.new_dn.parent) if moves else None)
+        return session.rename(str(change.dn), rdn, str(change.new_dn.parent) if moves else None, person)
     if not change.modifications:
         return LdapResult(SUCCESS, "success")
-    return session.modify(str(change.dn), [(m.kind, m.attribute, _as_bytes(m.values)) for m in change.modifications])
+    modifications = [(m.kind, m.attribute, _as_bytes(m.values)) for m in change.modifications]
+    return session.modify(str(change.dn), modifications, person)
 
 
 def has_all_values(found: Entry, wanted: Entry) -> bool:

@@ -74,6 +74,7 @@ _LOGIN: Final = (
 )
 _LOGIN_FIRST: Final = (RemedyAction("log-in"),)
 _ENCRYPT: Final = ("use ", RemedyAction("use-starttls"), " or ", RemedyAction("use-ldaps"))
+_PROXY: Final = "give the login of this program the right of proxied authorization (RFC 4370) for people"
 _LIMIT: Final = "raise the server's limit for this user, or log in as one with a higher limit"
 _SCHEMA: Final = (RemedyAction("load-schema"),)
 _CLASH: Final = ("look at what the server says; if it lacks something of the schema, ", *_SCHEMA)
@@ -116,6 +117,7 @@ _MEANINGS: Final[dict[int, _Meaning]] = {
     68: _Meaning("object-exists", "the entry already exists"),
     69: _Meaning("storage-failed", "the server does not let an entry change its object class"),
     71: _Meaning("storage-failed", "the change concerns several servers at once"),
+    123: _Meaning("access-refused", "the server does not let this user act for others", _PROXY),
     80: _Meaning("storage-failed", "the server reported an unspecified error", "see the server's log"),
 }
 _NO_CLASS: Final = _Meaning("storage-failed", "the server's schema lacks an object class", _SCHEMA)

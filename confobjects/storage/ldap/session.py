@@ -127,21 +127,22 @@ class LdapSession:
         """
         self._run_within_deadline("changing an entry", self._channel.check_open)
 
-    def add(self, dn: str, attributes: dict[str, list[bytes]]) -> LdapResult:
-        """Add an entry."""
-        return self._exchange("adding an entry", lambda: ber.encode_add(dn, attributes))[0]
+    def add(self, dn: str, attributes: dict[str, list[bytes]], person: str = "") -> LdapResult:
+        """Add an entry, with the rights of a person (a DN) if one is given, as the methods below."""
+        return self._exchange("adding an entry", lambda: ber.encode_add(dn, attributes), _proxy(person))[0]
 
-    def modify(self, dn: str, modifications: Sequence[tuple[str, str, list[bytes]]]) -> LdapResult:
+    def modify(self, dn: str, modifications: Sequence[tuple[str, str, list[bytes]]], person: str = "") -> LdapResult:
         """Change an entry; each modification is a kind, an attribute and values, in order."""
-        return self._exchange("changing an entry", lambda: ber.encode_modify(dn, modifications))[0]
+        return self._exchange("changing an entry", lambda: ber.encode_modify(dn, modifications), _proxy(person))[0]
 
-    def delete(self, dn: str) -> LdapResult:
+    def delete(self, dn: str, person: str = "") -> LdapResult:
         """Delete an entry."""
-        return self._exchange("deleting an entry", lambda: ber.encode_delete(dn))[0]
+        return self._exchange("deleting an entry", lambda: ber.encode_delete(dn), _proxy(person))[0]
 
-    def rename(self, dn: str, rdn: str, parent: str | None) -> LdapResult:
+    def rename(self, dn: str, rdn: str, parent: str | None, person: str = "") -> LdapResult:
         """Rename an entry, and move it if a parent is given."""
-        return self._ask("renaming an entry", lambda: self._connection.modify_dn(dn, rdn, True, parent))
+        controls = [(ber.PROXIED, True, ber.authorization_id(person))] if person else None
+        return self._ask("renaming an entry", lambda: self._connection.modify_dn(dn, rdn, True, parent, controls))
 
     def read(self, dn: str, attributes: Sequence[str]) -> tuple[LdapResult, RawEntry | None]:
         """Read one entry."""
@@ -269,6 +270,10 @@ class LdapSession:
         if self._library is not None:
             self._library.closed = True
         self._channel.close()
+
+
+def _proxy(person: str) -> bytes:
+    return ber.encode_proxied(person) if person else b""
 
 
 def _describe_login(login: LdapLogin) -> str:

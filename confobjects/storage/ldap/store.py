@@ -87,6 +87,7 @@ class LdapStorage(DirectoryWriter):
             self.pause,
         )
         self._journal = Journal(means, history)
+        self._person: tuple[str, ...] = ()
         self._made_claims: Claims | None = None
         self._made_followers: FollowerEntries | None = None
         self._made_verifications: VerificationEntries | None = None
@@ -181,6 +182,19 @@ class LdapStorage(DirectoryWriter):
             self._seen = {}
             self._lock.release()
 
+    @contextmanager
+    def acting_as(self, person: DN) -> Iterator[None]:
+        """Make changes with the rights of a person (proxied authorization, RFC 4370).
+
+        That counts for what is changed. The history, and what takes a change back that fails in the middle, is written with the
+        rights of the login, which has to be allowed to act for the person.
+        """
+        self._person = (str(person),)
+        try:
+            yield
+        finally:
+            self._person = ()
+
     def pause(self, turn: int) -> None:
         """Wait a random time after a conflict with other writers. The limit grows with each conflict."""
         from random import uniform
@@ -216,10 +230,13 @@ class LdapStorage(DirectoryWriter):
                         self._carry_out(DeleteEntry(results.target_of(change)), None)
                 raise
 
-    def _carry_out(self, change: Change, before: Entry | None) -> None:
-        """Make one change, with the claim for the value that it replaces where that is needed."""
+    def _carry_out(self, change: Change, before: Entry | None, *person: str) -> None:
+        """Make one change, with the claim for the value that it replaces where that is needed.
+
+        With the DN of a person it is made with their rights; the claim is not.
+        """
         with self._holding(change):
-            self._send(change, before)
+            self._send(change, before, *person)
 
     def _holding(self, change: Change, *, numbered: bool = True) -> AbstractContextManager[None]:
         """Return a context that holds the claim for what a change replaces, if the server may lose updates."""
@@ -263,7 +280,7 @@ class LdapStorage(DirectoryWriter):
                     before = intent.plan[number].before
                 else:
                     before = self._entry_before(change) if len(changes) > 1 else None
-                self._carry_out(change, before)
+                self._carry_out(change, before, *self._person)
             except ConfobjectsError as error:
                 if intent is not None and isinstance(error, CannotConnectError):
                     raise self._journal.leave_unfinished(intent, error) from error

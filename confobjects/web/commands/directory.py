@@ -39,6 +39,11 @@ def directory_options() -> list[click.Parameter]:
             multiple=True,
             help="The group of a role; can be repeated. Who is in no group cannot sign in.",
         ),
+        click.Option(
+            ["--people-proxied-authorization", "people_act_as"],
+            is_flag=True,
+            help="Have the directory judge their changes by their own rights there, too (RFC 4370).",
+        ),
     ]
 
 

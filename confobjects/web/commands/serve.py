@@ -42,6 +42,7 @@ _TOGETHER: Final = (
     ("--key", "key", "--certificate", "certificate"),
     ("--unsealed-ledger", "unsealed_ledger", "--mail-service", "mail_service"),
     ("--people-group", "people_groups", "--people-base", "people_base"),
+    ("--people-proxied-authorization", "people_act_as", "--people-base", "people_base"),
     *TOGETHER,
 )
 """Options that say something of another one, and that one: each as it is typed, and as it is called here."""
@@ -154,4 +155,5 @@ def _make_rule(url: str, given: Mapping[str, Any]) -> DirectoryRule | None:
     """Return how people sign in with the directory, None if they do not."""
     if given["people_base"] is None:
         return None
-    return parse_rule(url, given["people_base"], given["people_attribute"], given["people_groups"])
+    rule = parse_rule(url, given["people_base"], given["people_attribute"], given["people_groups"])
+    return rule.replace(act_as=given["people_act_as"])

@@ -30,11 +30,15 @@ _AT_ONCE: Final = 4
 
 
 class DirectoryRule(Record):
-    """Where people are, the attribute that they sign in with, and the group of each role."""
+    """Where people are, the attribute that they sign in with, and the group of each role.
+
+    ``act_as``: they change the configuration with their own rights in the directory, too.
+    """
 
     base: DN
     attribute: str
     groups: tuple[tuple[Role, DN], ...]
+    act_as: bool = False
 
 
 class Directory:

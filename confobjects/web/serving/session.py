@@ -91,8 +91,12 @@ class ServeSession:
                 self._place.open_context().close()
                 self._tell_address(address, port)
                 return 0
-            self._place.wait_for_it(self._options.timeout, log_problems)
-            served = Served(self._place.open_context)
+            try:
+                self._place.wait_for_it(self._options.timeout, log_problems)
+            except KeyboardInterrupt:
+                return 0
+            rule = self._options.directory
+            served = Served(self._place.open_context, act_as=rule is not None and rule.act_as)
             opened.callback(served.close)
             self._serve(self._make_web(served), bound, context)
         return 0
