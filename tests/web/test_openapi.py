@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 
 from confobjects.definitions_loading import load_registry
 from confobjects.web.addresses import Addresses
-from confobjects.web.api.openapi import describe_api
+from confobjects.web.api.openapi.document import describe_api
 from confobjects.web.api.table import ENDPOINTS
 from confobjects.web.serving.states import ENDPOINTS as ROOT
 from tests.cli.sessions import FAMILY

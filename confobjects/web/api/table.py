@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from confobjects.web.api import configuration, mail, objects, openapi, testing
+from confobjects.web.api import configuration, mail, objects, testing
+from confobjects.web.api.openapi.document import make_endpoint
 from confobjects.web.identity import endpoints as sign_in
 from confobjects.web.serving import states, streaming
 
@@ -16,5 +17,5 @@ _DESCRIBED: Final = (
     *mail.ENDPOINTS,
     *testing.ENDPOINTS,
 )
-ENDPOINTS: Final = (*_DESCRIBED, openapi.make_endpoint(_DESCRIBED, states.ENDPOINTS))
+ENDPOINTS: Final = (*_DESCRIBED, make_endpoint(_DESCRIBED, states.ENDPOINTS))
 """What is mounted below ``/api/v1``, sign-in and events included."""
