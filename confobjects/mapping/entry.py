@@ -150,12 +150,16 @@ class ModifyEntry(Record):
 
 
 class DeleteEntry(Record):
-    """Delete an entry that has no entries below it."""
+    """Delete an entry that has no entries below it.
+
+    With a ``revision`` only while the entry has it: whoever changes an entry gives it another one. Otherwise as it is.
+    """
 
     dn: DN
+    revision: str = ""
 
     def __repr__(self) -> str:
-        return f"DeleteEntry({str(self.dn)!r})"
+        return f"DeleteEntry({str(self.dn)!r}{', ' + self.revision if self.revision else ''})"
 
 
 class RenameEntry(Record):
@@ -274,14 +278,14 @@ def apply(entry: Entry, modifications: Iterable[Modification]) -> Entry:
 
 def _add(entry: Entry, step: Modification, before: Values) -> Values:
     if not frozenset(before).isdisjoint(step.values):
-        raise _conflict_error(entry, f"a value to be added to {step.attribute} is there already")
+        raise make_conflict(entry, f"a value to be added to {step.attribute} is there already")
     return before + _check_unique(step)
 
 
 def _delete(entry: Entry, step: Modification, before: Values) -> Values:
     gone = frozenset(step.values)
     if not before or not gone.issubset(before):
-        raise _conflict_error(entry, f"a value to be deleted from {step.attribute} is not there any more")
+        raise make_conflict(entry, f"a value to be deleted from {step.attribute} is not there any more")
     return tuple(value for value in before if value not in gone) if gone else ()
 
 
@@ -298,7 +302,8 @@ def _check_unique(step: Modification) -> Values:
     return step.values
 
 
-def _conflict_error(entry: Entry, summary: str) -> ChangedMeanwhileError:
+def make_conflict(entry: Entry, summary: str) -> ChangedMeanwhileError:
+    """Return the error for an entry that is not as the writer of a change has read it."""
     problem = Diagnostic(
         "changed-meanwhile",
         f'the entry "{entry.dn}" was changed by someone else meanwhile: {summary}',

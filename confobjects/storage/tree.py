@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from confobjects.definitions.model import REVISION_ATTRIBUTE
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import ConstraintError, NoSuchObjectError, ObjectExistsError, ObjectInUseError
@@ -21,6 +22,7 @@ from confobjects.mapping.entry import (
     RenameEntry,
     apply,
     has_naming_values,
+    make_conflict,
     no_such_entry,
     rename_entry,
 )
@@ -173,6 +175,8 @@ class Tree:
                     remedy="delete the entries below it first",
                 )
             )
+        if change.revision and change.revision not in entry.get(REVISION_ATTRIBUTE):
+            raise make_conflict(entry, "it is not deleted as it is now")
         yield Edit(entry, None)
 
     def plan_renaming(self, change: RenameEntry) -> Iterator[Edit]:

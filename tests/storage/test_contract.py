@@ -204,6 +204,7 @@ MISTAKES: list[tuple[str, Change, type[ConfobjectsError], str]] = [
     ("add twice", modify(ONE, Modification("add", "a", ["2"])), errors.ChangedMeanwhileError, "is there already"),
     ("stale", modify(ONE, Modification("delete", "a", ["9"])), errors.ChangedMeanwhileError, "is not there any more"),
     ("delete nothing", DeleteEntry(SERVERS.child("cn", "x")), errors.NoSuchObjectError, "there is no entry"),
+    ("delete what has changed", DeleteEntry(ONE, "7"), errors.ChangedMeanwhileError, "changed"),
     (
         "delete a parent",
         DeleteEntry(SERVERS),

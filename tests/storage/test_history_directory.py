@@ -159,6 +159,12 @@ def test_a_change_of_several_is_whole_or_not_there_wherever_its_writer_dies(reac
         assert outcomes == [(False, ["taken back"]), *begun, (True, [])]
 
 
+def delete_without_assertions(ctx: ManagementContext) -> None:
+    """Delete as on a server that compares nothing in a deletion; called in a process of its own."""
+    LdapStorage._can_assert = lambda _: False  # type: ignore[method-assign]
+    ctx.delete("mail-server", "one")
+
+
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize(
     "work",
@@ -167,8 +173,9 @@ def test_a_change_of_several_is_whole_or_not_there_wherever_its_writer_dies(reac
         lambda ctx: ctx.create("mail-server", "four", SERVER),
         lambda ctx: ctx.rename("mail-server", "one", "four"),
         lambda ctx: ctx.delete("mail-server", "one"),
+        delete_without_assertions,
     ],
-    ids=["modify", "create", "rename", "delete"],
+    ids=["modify", "create", "rename", "delete", "delete in two steps"],
 )
 def test_a_change_of_one_is_told_as_it_happened(
     reach: Opener, work: Callable[[ManagementContext], None], before: bool
@@ -190,6 +197,16 @@ def test_a_change_of_one_is_told_as_it_happened(
     with reach() as ctx:
         ctx.undo_to(ctx.history()[0].number)
         assert usernames(ctx) == start
+
+
+def test_a_deletion_in_two_steps_is_finished_if_its_entry_is_gone(reach: Opener) -> None:
+    assert killed_at(reach, 3, delete_without_assertions, before=False)  # the record, the revision, the deletion
+    with reach() as ctx:
+        ctx.modify("mail-server", "two", PropertyChanges(set={"enabled": ["false"]}))
+        assert [text.partition("; it ")[2] for text in [one.summary for one in ctx.storage.warnings]] == [
+            "was finished"
+        ]
+        assert "one" not in usernames(ctx)
 
 
 def test_what_cannot_be_finished_is_taken_back(reach: Opener, slapd: Slapd) -> None:

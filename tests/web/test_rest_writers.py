@@ -94,7 +94,7 @@ def test_nothing_is_deleted_but_what_was_read(slapd: Slapd) -> None:
                 seen.append(obj.values["enabled"][0])
                 if len(seen) == 1:
                     there.modify("mail-server", "one", PropertyChanges(set={"enabled": (False,)}))
-                transaction.delete_as_read(path)
+                transaction.delete("mail-server", "one")
 
             transaction.consider(ask)
         assert seen == ["true", "false"]

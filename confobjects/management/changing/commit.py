@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.dn import DN
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 class ChangeBuilder:
     """Turns outcomes into storage operations."""
 
-    def __init__(self, site: Site, world: Overlay, as_read: Collection[ManagedObjectPath] = ()) -> None:
+    def __init__(self, site: Site, world: Overlay) -> None:
         self.mapper = site.mapper
         self.storage = site.storage
         self.world = world
-        self._as_read = as_read
         self._there: set[DN] = set()
         self._gone: set[DN] = set()
         self._deleted: set[str] = set()
+        self._read: dict[str, Entry] | None = None
         self._bare: dict[DN, Entry] = {}  # new entries without an object, above others
 
     def build_changes(self, found: Sequence[ObjectOutcome]) -> list[Change]:
@@ -51,8 +51,6 @@ class ChangeBuilder:
     def _build_for_outcome(self, outcome: ObjectOutcome) -> Iterator[Change]:
         change, obj, source = outcome.change, outcome.object, outcome.source
         if obj is None:
-            if change.path in self._as_read and not self.storage.serialises_writers:
-                yield from self._build_assertion(change.path)
             yield from self._build_deletion(change.path)
         elif source is None:
             yield from self._build_creation(obj)
@@ -61,20 +59,23 @@ class ChangeBuilder:
         else:
             yield self._build_modification(self.world.below.entries[source], obj)
 
-    def _build_assertion(self, path: ManagedObjectPath) -> Iterator[Change]:
-        """Replace only the revision of an object: that fails if somebody has changed it since it was read."""
-        stored, obj = self.world.below.entries.get(path), self.world.below.find(path)
-        if stored is not None and obj is not None:
-            yield self._build_modification(stored, obj)
-
     def _build_deletion(self, path: ManagedObjectPath) -> Iterator[Change]:
-        """Delete the entry and everything below it, also foreign entries: a directory allows no orphans."""
+        """Delete the entry and everything below it, also foreign entries: a directory allows no orphans.
+
+        What was read for the plan is deleted as it was then, or not at all.
+        """
         below = self.storage.search(self.mapper.dn_of(path), "sub")
         for entry in sorted(below, key=lambda entry: -len(entry.dn)):
             if str(entry.dn) not in self._deleted:  # a directory may keep apart names that are equal here
                 self._deleted.add(str(entry.dn))
                 self._gone.add(entry.dn)
-                yield DeleteEntry(entry.dn)
+                yield DeleteEntry(entry.dn, self._find_revision(entry))
+
+    def _find_revision(self, entry: Entry) -> str:
+        """Return the revision with which an entry was read for the plan; that of the entry if it was not."""
+        if self._read is None:
+            self._read = {str(one.dn): one for one in self.world.below.entries.values()}
+        return next((str(value) for value in self._read.get(str(entry.dn), entry).get(REVISION)), "")
 
     def _build_creation(self, obj: ManagedObject) -> Iterator[Change]:
         """Add the object's entry, after the missing ones above it: branches, and singletons that were never written."""

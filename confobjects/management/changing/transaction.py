@@ -111,7 +111,6 @@ class Transaction:
         self._states: dict[ManagedObjectPath, Any] = {}
         """The states of the tested objects, and of those that they depend on, when they were tested."""
         self._asked: list[Callable[[], None]] = []
-        self._deleted_as_read: set[ManagedObjectPath] = set()
         self._takes_sealed = False
         self._nested = False
 
@@ -435,14 +434,6 @@ class Transaction:
         ``registry.path_of`` makes a path of a kind and a name.
         """
         self._below.read_ahead(paths)
-
-    def delete_as_read(self, path: ManagedObjectPath) -> None:
-        """Delete an object, unless somebody changes it before it is deleted: then the change is planned again.
-
-        Without it a directory deletes an entry as it is when the deletion arrives.
-        """
-        self._deleted_as_read.add(path)
-        self.delete(path.relation, path.names)
 
     @_remember_request
     def consider(self, ask: Callable[[], None]) -> None:
@@ -851,7 +842,7 @@ class Transaction:
 
     def build_changes(self, found: Sequence[ObjectOutcome]) -> list[Change]:
         """Return the storage operations that carry out some outcomes."""
-        builder = ChangeBuilder(self.site, self._world, self._deleted_as_read)
+        builder = ChangeBuilder(self.site, self._world)
         changes = builder.build_changes(found)
         if self._redefinition is not None:
             carried = self._redefinition.find_carried_objects(self._world, self._below.entries)

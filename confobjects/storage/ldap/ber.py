@@ -38,6 +38,7 @@ _INFO_NAME: Final = 0x80
 _INFO_VALUE: Final = 0x81
 _CONTROLS: Final = 0xA0
 UNBIND: Final = b"\x42\x00"
+ASSERTION: Final = "1.3.6.1.1.12"
 PAGED: Final = "1.2.840.113556.1.4.319"
 SYNC_REQUEST: Final = "1.3.6.1.4.1.4203.1.9.1.1"
 SYNC_STATE: Final = "1.3.6.1.4.1.4203.1.9.1.2"
@@ -174,33 +175,23 @@ def encode_sync(cookie: bytes) -> bytes:
     Without a cookie all entries come first. The control is critical: a server that does not know it refuses.
     """
     known = encode_tlv(OCTETS, cookie) if cookie else b""
-    return _encode_critical(SYNC_REQUEST, _encode_number(_ENUMERATED, _REFRESH_AND_PERSIST) + known)
+    return _encode_critical(
+        SYNC_REQUEST, encode_tlv(_SEQUENCE, _encode_number(_ENUMERATED, _REFRESH_AND_PERSIST) + known)
+    )
 
 
 def encode_persistent() -> bytes:
     """Return the controls that ask for the changes to come, each with its kind (draft-ietf-ldapext-psearch-03)."""
     true = encode_tlv(_BOOLEAN, b"\xff")
-    return _encode_critical(PERSISTENT, _encode_number(_INTEGER, _ALL_KINDS) + true + true)
+    return _encode_critical(PERSISTENT, encode_tlv(_SEQUENCE, _encode_number(_INTEGER, _ALL_KINDS) + true + true))
 
 
-def encode_proxied(dn: str) -> bytes:
-    """Return the controls that ask for a request to be carried out with the rights of somebody else (RFC 4370).
-
-    The control is critical: a server that does not know it refuses, and does not do it with the rights of the login.
-    """
-    return _encode_control(PROXIED, authorization_id(dn))
+def encode_assertion(name: str, value: str) -> bytes:
+    """Return the controls that have a request carried out only while the entry has a value (RFC 4528)."""
+    return _encode_critical(ASSERTION, _encode_equal(name, value))
 
 
-def authorization_id(dn: str) -> bytes:
-    """Return a DN as an authorization identity (RFC 4513 section 5.2.1.8)."""
-    return b"dn:" + dn.encode()
-
-
-def _encode_critical(name: str, content: bytes) -> bytes:
-    return _encode_control(name, encode_tlv(_SEQUENCE, content))
-
-
-def _encode_control(name: str, value: bytes) -> bytes:
+def _encode_critical(name: str, value: bytes) -> bytes:
     control = encode_tlv(OCTETS, name.encode()) + encode_tlv(_BOOLEAN, b"\xff") + encode_tlv(OCTETS, value)
     return encode_tlv(_CONTROLS, encode_tlv(_SEQUENCE, control))
 

@@ -51,7 +51,8 @@ from confobjects.storage.ldap import plans, records, writers
 from confobjects.storage.ldap.intents import Intent, Lease
 from confobjects.storage.ldap.plans import PlannedChange
 from confobjects.storage.ldap.records import CLAIM, text_of
-from confobjects.storage.ldap.truth import FENCE, REVISION, StoredRecord, is_single, revision_of, steps_of, with_number
+from confobjects.storage.ldap.results import target_of
+from confobjects.storage.ldap.truth import FENCE, REVISION, StoredRecord, is_single, number_plan, revision_of, steps_of
 
 if TYPE_CHECKING:
     from confobjects.mapping.journal import Moment, Note, NotedChange
@@ -203,7 +204,7 @@ class Journal:
             if self._crowd:
                 self._last = max(self._last, self._find_newest())
             number = self._last + 1
-            intent = Intent(number, tuple(with_number(step, number) for step in plan), Lease(writer))
+            intent = Intent(number, tuple(number_plan(plan, number)), Lease(writer))
             try:
                 self._write(intent, record, state)
             except ObjectExistsError:
@@ -469,6 +470,7 @@ class Journal:
                     made[later] and isinstance(other.change, AddEntry) and other.change.entry.dn == step.change.dn
                     for later, other in enumerate(intent.plan)
                 )
+        _count_deleted(intent.plan, made)
         if not any(made):
             return "void", []
         try:
@@ -559,3 +561,14 @@ class Journal:
         for entry in (*void, *(rest[: -self._keep] if self._keep else rest)):
             with suppress(NoSuchObjectError):
                 self._directory.make(DeleteEntry(entry.dn), None)
+
+
+def _count_deleted(plan: Sequence[PlannedChange], made: list[bool]) -> None:
+    """Count what was done before to an entry that the plan has deleted as made: nothing shows it any more."""
+    gone = set[str]()
+    for index, step in reversed(list(enumerate(plan))):
+        dn = target_of(step.change).normal
+        if isinstance(step.change, DeleteEntry):
+            gone.update((dn,) if made[index] else ())
+        elif dn in gone:
+            made[index] = True

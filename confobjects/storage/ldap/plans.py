@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from confobjects.definitions.model import REVISION_ATTRIBUTE as REVISION
 from confobjects.dn import DN
 from confobjects.mapping.entry import (
     AddEntry,
@@ -22,6 +23,7 @@ from confobjects.mapping.entry import (
     rename_entry,
 )
 from confobjects.records import Record
+from confobjects.texts.numbers import read_number
 
 MOST_UNPACKED: Final = 1 << 28
 """Bytes of a text that was compressed, at most: whoever may write there may have written a small value that unpacks to a huge one."""
@@ -56,6 +58,21 @@ def forecast(changes: Sequence[Change], before: Callable[[Change], Entry | None]
         elif old is not None:
             here[change.dn.normal] = apply(old, change.modifications)
     return result
+
+
+def guard_deletions(changes: Iterable[Change]) -> Iterator[Change]:
+    """Yield changes for a server that compares nothing in a deletion: the revision is replaced before.
+
+    That fails if somebody was faster. Until the deletion is made, whoever has read the new revision waits for this commit.
+    """
+    for change in changes:
+        if isinstance(change, DeleteEntry) and change.revision:
+            new = str((read_number(change.revision) or 0) + 1)
+            steps = (Modification("delete", REVISION, (change.revision,)), Modification("add", REVISION, (new,)))
+            yield ModifyEntry(change.dn, steps)
+            yield DeleteEntry(change.dn)
+        else:
+            yield change
 
 
 def _forecast_entry(
@@ -157,7 +174,7 @@ def _change_as_json(change: Change) -> dict[str, Any]:
     if isinstance(change, AddEntry):
         return {"add": _entry_as_json(change.entry)}
     if isinstance(change, DeleteEntry):
-        return {"delete": str(change.dn)}
+        return {"delete": str(change.dn), **({"revision": change.revision} if change.revision else {})}
     if isinstance(change, RenameEntry):
         return {"rename": str(change.dn), "to": str(change.new_dn)}
     steps = [[step.kind, step.attribute, _values_as_json(step.values)] for step in change.modifications]
@@ -171,7 +188,7 @@ def _change_from_json(item: Mapping[str, Any]) -> Change:
             raise ValueError("an addition without an entry")
         return AddEntry(entry)
     if "delete" in item:
-        return DeleteEntry(DN.parse(item["delete"]))
+        return DeleteEntry(DN.parse(item["delete"]), str(item.get("revision", "")))
     if "rename" in item:
         return RenameEntry(DN.parse(item["rename"]), DN.parse(item["to"]))
     steps = [Modification(kind, attribute, _values_from_json(values)) for kind, attribute, values in item["steps"]]

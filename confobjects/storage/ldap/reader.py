@@ -16,6 +16,7 @@ from confobjects.mapping.journal import RECORD_CLASS
 from confobjects.mapping.protocol import Scope
 from confobjects.storage.ldap import results
 from confobjects.storage.ldap.address import Directory, LdapAddress
+from confobjects.storage.ldap.ber import ASSERTION
 from confobjects.storage.ldap.login import LdapLogin
 from confobjects.storage.ldap.requests import entries_of, entry_of, find_all
 from confobjects.storage.ldap.results import NO_SUCH_OBJECT, REFERRAL, SUCCESS, LdapResult
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from confobjects.storage.ldap.together import EntryGroup
 
 _USER_ATTRIBUTES: Final = ("*",)
-_ROOT_ATTRIBUTES: Final = ("objectClass", "namingContexts", "vendorName", "vendorVersion")
+_ROOT_ATTRIBUTES: Final = ("objectClass", "namingContexts", "supportedControl", "vendorName", "vendorVersion")
 
 _LOSSY: Final = (b"389", b"red hat", b"fedora")
 """How the vendor of a server begins that may judge a modification by an old copy of the entry: 389 Directory Server."""
@@ -60,6 +61,7 @@ class DirectoryReader:
         self._turn = RLock()
         self._seen: dict[str, Entry | None] = {}
         self._kinds: dict[LdapAddress, Kind] = {}
+        self._asserting: dict[LdapAddress, bool] = {}
 
     @property
     def url(self) -> str:
@@ -89,7 +91,13 @@ class DirectoryReader:
         if address not in self._kinds:
             _, attributes = self._read_root()
             self._kinds[address := self._servers.current] = kind_of(attributes)
+            self._asserting[address] = ASSERTION.encode() in attributes.get("supportedcontrol", ())
         return self._kinds[address]
+
+    def _can_assert(self) -> bool:
+        """Whether the server in use carries out a request only under a condition (RFC 4528), as far as is known."""
+        self._find_kind()
+        return self._asserting[self._servers.current]
 
     def _find_base(self) -> DN:
         result, attributes = self._read_root()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from confobjects.definitions.model import REVISION_ATTRIBUTE as REVISION
 from confobjects.dn import DN
 from confobjects.mapping.entry import (
     AddEntry,
@@ -19,7 +20,7 @@ from confobjects.mapping.entry import (
     normalise_value,
 )
 from confobjects.mapping.protocol import Scope
-from confobjects.storage.ldap.ber import RawEntry
+from confobjects.storage.ldap.ber import RawEntry, encode_assertion
 from confobjects.storage.ldap.results import SUCCESS, LdapResult
 from confobjects.storage.ldap.session import LdapSession
 
@@ -72,7 +73,7 @@ def send_change(session: LdapSession, change: Change, person: str = "") -> LdapR
         attributes = {name: _as_bytes(values) for name, values in change.entry.attributes.items()}
         return session.add(str(change.entry.dn), attributes, person)
     if isinstance(change, DeleteEntry):
-        return session.delete(str(change.dn), person)
+        return session.delete(str(change.dn), encode_assertion(REVISION, change.revision) if change.revision else b"")
     if isinstance(change, RenameEntry):
         rdn = str(DN.of(change.new_dn.rdns[0]))
         moves = change.new_dn.parent != change.dn.parent

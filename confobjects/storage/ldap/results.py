@@ -119,6 +119,7 @@ _MEANINGS: Final[dict[int, _Meaning]] = {
     71: _Meaning("storage-failed", "the change concerns several servers at once"),
     123: _Meaning("access-refused", "the server does not let this user act for others", _PROXY),
     80: _Meaning("storage-failed", "the server reported an unspecified error", "see the server's log"),
+    122: _Meaning("changed-meanwhile", "someone else has changed it", "read the object again and repeat the change"),
 }
 _NO_CLASS: Final = _Meaning("storage-failed", "the server's schema lacks an object class", _SCHEMA)
 _UNWILLING: Final = _Meaning("constraint-violated", "the server refuses this change", _REFUSED)

@@ -135,9 +135,9 @@ class LdapSession:
         """Change an entry; each modification is a kind, an attribute and values, in order."""
         return self._exchange("changing an entry", lambda: ber.encode_modify(dn, modifications), _proxy(person))[0]
 
-    def delete(self, dn: str, person: str = "") -> LdapResult:
+    def delete(self, dn: str, controls: bytes = b"") -> LdapResult:
         """Delete an entry."""
-        return self._exchange("deleting an entry", lambda: ber.encode_delete(dn), _proxy(person))[0]
+        return self._exchange("deleting an entry", lambda: ber.encode_delete(dn), controls)[0]
 
     def rename(self, dn: str, rdn: str, parent: str | None, person: str = "") -> LdapResult:
         """Rename an entry, and move it if a parent is given."""

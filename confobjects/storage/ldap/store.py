@@ -24,7 +24,7 @@ from confobjects.storage.ldap.changing import DirectoryWriter
 from confobjects.storage.ldap.intents import Intent
 from confobjects.storage.ldap.journal import DirectoryMeans, Journal
 from confobjects.storage.ldap.login import LdapLogin
-from confobjects.storage.ldap.plans import PlannedChange, forecast
+from confobjects.storage.ldap.plans import PlannedChange, forecast, guard_deletions
 from confobjects.storage.ldap.requests import send_change
 from confobjects.storage.ldap.truth import is_single, is_swap
 
@@ -216,6 +216,7 @@ class LdapStorage(DirectoryWriter):
         if self._owner != get_ident():
             raise UsageError("call commit() only inside writing()")
         with self._turn:
+            changes = changes if self._asserts_all(changes) else list(guard_deletions(changes))
             if record is None or not changes:
                 self._make_changes(changes, None)
                 return None
@@ -230,11 +231,12 @@ class LdapStorage(DirectoryWriter):
                         self._carry_out(DeleteEntry(results.target_of(change)), None)
                 raise
 
-    def _carry_out(self, change: Change, before: Entry | None, *person: str) -> None:
-        """Make one change, with the claim for the value that it replaces where that is needed.
+    def _asserts_all(self, changes: Sequence[Change]) -> bool:
+        """Whether the server compares the revision in each deletion that names one."""
+        return not any(isinstance(one, DeleteEntry) and one.revision for one in changes) or self._can_assert()
 
-        With the DN of a person it is made with their rights; the claim is not.
-        """
+    def _carry_out(self, change: Change, before: Entry | None) -> None:
+        """Make one change, with the claim for the value that it replaces where that is needed."""
         with self._holding(change):
             self._send(change, before, *person)
 

@@ -9,12 +9,12 @@ may still make it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from confobjects.definitions.model import REVISION_ATTRIBUTE
 from confobjects.dn import DN
-from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry, RenameEntry
+from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry, RenameEntry
 from confobjects.mapping.journal import WRITER, State
 from confobjects.records import Record
 from confobjects.storage.ldap.plans import PlannedChange
@@ -95,6 +95,21 @@ def with_number(step: PlannedChange, number: int) -> PlannedChange:
         for m in change.modifications
     ]
     return PlannedChange(ModifyEntry(change.dn, steps), step.before)
+
+
+def number_plan(plan: Iterable[PlannedChange], number: int) -> Iterator[PlannedChange]:
+    """Yield each step of a plan as :func:`with_number` gives it.
+
+    What is deleted after the plan has given it a revision has the number before as well.
+    """
+    numbered = set[str]()
+    for step in plan:
+        made, before = with_number(step, number), step.before
+        if before is not None and isinstance(step.change, DeleteEntry) and step.change.dn.normal in numbered:
+            made = PlannedChange(step.change, Entry(before.dn, {**before.attributes, REVISION: (str(number),)}))
+        if new_revision_of(made.change):
+            numbered.add(target_of(made.change).normal)
+        yield made
 
 
 def steps_of(plan: Sequence[PlannedChange]) -> Iterator[str]:
@@ -226,7 +241,7 @@ class _Evidence:
         self._begun = {
             (claim.place.normal, claim.step.before)
             for claim in claims
-            if claim.step.kind != "delete"  # a deletion does not check the revision
+            if claim.step.kind != "delete"  # not every deletion checks the revision
             and (claim.record.number in self.proven or claim.record.state == "done")
         }
         """The start revisions of proven changes: no other change can have been made from the same one."""

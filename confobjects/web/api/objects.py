@@ -183,7 +183,7 @@ async def _delete(call: Call) -> Response:
 
     def ask(transaction: Transaction) -> None:
         obj = target.find_there(transaction)
-        transaction.delete_as_read(obj.path)
+        transaction.delete(obj.path.relation, obj.path.names)
 
     report = await make_change(call, manner, ask)
     return answer_json(describe_change(report, manner), 200, link_change(report))
