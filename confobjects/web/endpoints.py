@@ -76,3 +76,8 @@ class Endpoint(Record):
     needs: Needs
     answer: Answer
     summary: str
+
+    @property
+    def template(self) -> str:
+        """The path as OpenAPI writes it: what Starlette is to make of a name is left out."""
+        return self.path.replace(":path}", "}")

@@ -420,6 +420,7 @@ def test_what_leads_out_of_the_configuration_is_for_administrators() -> None:
         "file-based-trust-manager-provider.trust-store-file",
         "mail-server.smtp-property confobjects.allow-insecure",
         "mail-service.ledger",
+        "oauth2-provider.allowed-mail-host",
         "pem-trust-manager-provider.pem-directory",
         "pkcs11-trust-manager-provider.pkcs11-provider-arg",
     }

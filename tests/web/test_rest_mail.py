@@ -171,6 +171,16 @@ def test_addresses_have_quotas(api: Api) -> None:
     assert isinstance(api.get("/mail-quotas").json()["addresses"], list)
 
 
+@pytest.mark.parametrize("written", ["a%2Fb@example.com", "a~1b@example.com"])
+def test_the_name_in_an_address_may_hold_a_slash(api: Api, written: str) -> None:
+    api.ask("POST", "/mails", {"to": ["ann@example.com"], "subject": "x"})
+    assert api.get(f"/mail-quotas/{written}").json()["address"] == "a/b@example.com"
+    assert api.ask("POST", f"/mail-quotas/{written}/reset").json()["address"] == "a/b@example.com"
+    assert api.ask("POST", f"/mail-quotas/{written}/lift").json()["address"] == "a/b@example.com"
+    for wrong in ("a/b@example.com", "a/", "a~b", "/", "a%2Fb/reset/x"):
+        assert api.get(f"/mail-quotas/{wrong}").status_code in (400, 404), wrong
+
+
 def test_nobody_follows_a_configuration_that_nothing_runs_on(api: Api) -> None:
     assert api.get("/followers").json()["followers"] == []
 

@@ -28,6 +28,7 @@ from confobjects.web.api.bodies import JSON, choose_type, parse_json, read_bytes
 from confobjects.web.api.changing import PARAMETERS, describe_change, link_change, make_change, read_manner
 from confobjects.web.api.hiding import hide_evaluated
 from confobjects.web.api.objects import Target
+from confobjects.web.api.places import read_name
 from confobjects.web.api.words import say
 from confobjects.web.endpoints import Call, Endpoint
 from confobjects.web.problems import BadAddressError
@@ -61,7 +62,7 @@ async def _list_definitions(call: Call) -> Response:
 
 async def _describe_kind(call: Call) -> Response:
     Query(call.request, ())
-    kind = call.request.path_params["kind"]
+    kind = read_name(call.request)
 
     def work(context: ManagementContext) -> dict[str, Any]:
         relation = context.registry.relation(kind)

@@ -22,6 +22,7 @@ from confobjects.service.places import KIND
 from confobjects.web.api.answers import Query, answer_json
 from confobjects.web.api.bodies import JSON, choose_type, read_bytes, read_members
 from confobjects.web.api.hiding import hide_evaluated
+from confobjects.web.api.places import read_name
 from confobjects.web.endpoints import Call, Endpoint
 from confobjects.web.problems import BadQueryError, UnsuitableBodyError
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MESSAGE: Final = "message/rfc822"
 _STATES: Final = ("queued", "taken", "sending", "delivered", "failed", "unknown")
+_ADDRESS: Final = "{address:path}"
+"""The name of an address in the path of a route: it may hold a slash, also where that is percent-decoded before."""
 _MOST: Final = 1000
 _STUCK_AFTER: Final = 3600
 """Seconds after which a mail is too old."""
@@ -86,13 +89,13 @@ async def _list_mails(call: Call) -> Response:
 
 async def _get_mail(call: Call) -> Response:
     Query(call.request, ())
-    id_ = call.request.path_params["id"]
+    id_ = read_name(call.request)
     return answer_json(await _use_ledger(call, lambda ledger, _: mail_as_json(ledger.find(id_))))
 
 
 async def _change_mail(call: Call, action: str, judge: Callable[[Ledger, Entry], int], change: str) -> Response:
     dry_run = Query(call.request, ("dry-run",)).flag("dry-run")
-    id_ = call.request.path_params["id"]
+    id_ = read_name(call.request, action)
 
     def work(ledger: Ledger, _: Settings) -> dict[str, Any]:
         entry = ledger.find(id_)
@@ -136,7 +139,7 @@ async def _list_quotas(call: Call) -> Response:
 
 async def _get_quota(call: Call) -> Response:
     Query(call.request, ())
-    address = call.request.path_params["address"]
+    address = read_name(call.request)
 
     def work(ledger: Ledger, settings: Settings) -> dict[str, Any]:
         from confobjects.service.operating import find_standing
@@ -148,7 +151,7 @@ async def _get_quota(call: Call) -> Response:
 
 async def _reset_quota(call: Call) -> Response:
     dry_run = Query(call.request, ("dry-run",)).flag("dry-run")
-    address = call.request.path_params["address"]
+    address = read_name(call.request, "reset")
 
     def work(ledger: Ledger, _: Settings) -> dict[str, Any]:
         from confobjects.service.ledger import judge_reset
@@ -163,7 +166,7 @@ async def _reset_quota(call: Call) -> Response:
 
 async def _lift_suppression(call: Call) -> Response:
     dry_run = Query(call.request, ("dry-run",)).flag("dry-run")
-    address = call.request.path_params["address"]
+    address = read_name(call.request, "lift")
 
     def work(ledger: Ledger, _: Settings) -> dict[str, Any]:
         from confobjects.service.operating import find_standing
@@ -306,10 +309,10 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/mail-queue/{id}/retry", "change", _retry_mail, "Send a mail again to those who missed it."),
     Endpoint("POST", "/mail-queue/{id}/cancel", "change", _cancel_mail, "Give up a mail that waits."),
     Endpoint("GET", "/mail-quotas", "read", _list_quotas, "The addresses that count for something."),
-    Endpoint("GET", "/mail-quotas/{address}", "read", _get_quota, "What is known of an address."),
+    Endpoint("GET", f"/mail-quotas/{_ADDRESS}", "read", _get_quota, "What is known of an address."),
     Endpoint(
-        "POST", "/mail-quotas/{address}/reset", "change", _reset_quota, "Let the quota of an address begin again."
+        "POST", f"/mail-quotas/{_ADDRESS}/reset", "change", _reset_quota, "Let the quota of an address begin again."
     ),
-    Endpoint("POST", "/mail-quotas/{address}/lift", "change", _lift_suppression, "Send mail to an address again."),
+    Endpoint("POST", f"/mail-quotas/{_ADDRESS}/lift", "change", _lift_suppression, "Send mail to an address again."),
     Endpoint("GET", "/followers", "read", _list_followers, "The services that report what they have in effect."),
 )

@@ -32,6 +32,15 @@ def read_names(request: Request) -> list[str]:
     return names
 
 
+def read_name(request: Request, action: str = "") -> str:
+    """Return the name in an address ``/KIND/NAME``, or ``/KIND/NAME/ACTION``, by the same rule. Raises as :func:`read_names`."""
+    raw: bytes = request.scope["raw_path"].partition(b"?")[0]
+    segments = read_address(raw.removeprefix(f"{API}/".encode()).decode("latin-1"))
+    if segments[2:] != ([action] if action else []) or not segments[1]:
+        raise NoSuchAddressError("there is nothing at this address")
+    return segments[1]
+
+
 def find_place(registry: Registry, names: list[str]) -> Place:
     """Return what names in an address mean. Raises :class:`~confobjects.web.problems.NoSuchAddressError`."""
     return Addresses.of(registry).find_place(names)

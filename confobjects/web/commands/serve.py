@@ -40,7 +40,6 @@ Examples:
 """
 _TOGETHER: Final = (
     ("--key", "key", "--certificate", "certificate"),
-    ("--unsealed-ledger", "unsealed_ledger", "--mail-service", "mail_service"),
     ("--people-group", "people_groups", "--people-base", "people_base"),
     ("--people-proxied-authorization", "people_act_as", "--people-base", "people_base"),
     *TOGETHER,

@@ -51,8 +51,8 @@ def describe_api(registry: Registry, endpoints: Iterable[Endpoint], root: Iterab
     for endpoint in endpoints:
         if endpoint.path.startswith(f"{OBJECTS}/"):
             continue
-        operations = paths.setdefault(endpoint.path, {})
-        operations[endpoint.method.lower()] = describe_operation(endpoint, ROWS[endpoint.method, endpoint.path])
+        operations = paths.setdefault(endpoint.template, {})
+        operations[endpoint.method.lower()] = describe_operation(endpoint, ROWS[endpoint.method, endpoint.template])
     for endpoint in root:
         operation = describe_operation(endpoint, ROWS[endpoint.method, endpoint.path])
         paths[endpoint.path] = {"servers": [{"url": "/"}], endpoint.method.lower(): operation}

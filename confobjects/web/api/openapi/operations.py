@@ -14,8 +14,8 @@ PROBLEM: Final = {"$ref": "#/components/responses/problem"}
 
 def describe_operation(endpoint: Endpoint, row: Row) -> dict[str, Any]:
     """Return the operation of an endpoint that takes and gives what a row says."""
-    words = endpoint.path.replace("{", "").replace("}", "").replace(".", "-").strip("/").replace("/", "-")
-    names = [part[1:-1] for part in endpoint.path.split("/") if part.startswith("{")]
+    words = endpoint.template.replace("{", "").replace("}", "").replace(".", "-").strip("/").replace("/", "-")
+    names = [part[1:-1] for part in endpoint.template.split("/") if part.startswith("{")]
     parameters = [*map(path_parameter, names), *map(query_parameter, row.query)]
     if row.if_match:
         parameters.append(IF_MATCH)
