@@ -23,9 +23,10 @@ EXEMPT: Final = ("cli", "reference", "web.commands")
 RESERVED: Final = {
     "confobjects/definitions/reserved.py",
     "confobjects/web/api/openapi/kinds.py",
+    "confobjects/web/api/openapi/links.py",
     "confobjects/web/api/openapi/rows.py",
 }
-"""Modules that name commands on purpose: one reserves their names, two name operations, and the forms of output of their answers."""
+"""Modules that name commands on purpose: one reserves their names, the others name operations."""
 _KINDS: Final = load_registry().relations()
 """Kinds of objects, which any room may name. One of them is the name of a command as well."""
 COMMANDS: Final = "|".join(sorted(name for name in SPECIAL if "-" in name and name not in _KINDS))

@@ -7,25 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 from confobjects.definitions import Registry
 from confobjects.reference.examples import example_object
-from confobjects.web.addresses import Addresses
-from confobjects.web.api.openapi.operations import PROBLEM
+from confobjects.web.addresses import Addresses, word_of
+from confobjects.web.api.openapi.answers import JSON, JSON_PATCH_CONTENT, answer_name, refer_in_content
+from confobjects.web.api.openapi.links import link_change, link_list, link_object
+from confobjects.web.api.openapi.operations import PROBLEM, tell_roles
 from confobjects.web.api.openapi.parameters import (
     CHANGING,
     IF_MATCH,
     IF_NONE_MATCH,
+    IF_NONE_MATCH_READ,
     LISTING,
     TEXT,
     Schema,
     path_parameter,
     query_parameter,
 )
-from confobjects.web.api.openapi.rows import JSON, REFERENCE
-from confobjects.web.api.openapi.schemas import refer_to
 from confobjects.web.api.patching import JSON_PATCH, MERGE_PATCH
 from confobjects.web.api.places import OBJECTS
 
 if TYPE_CHECKING:
     from confobjects.definitions import Relation
+    from confobjects.web.endpoints import Needs
 
 
 def describe_objects(relation: Relation, registry: Registry) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -33,75 +35,81 @@ def describe_objects(relation: Relation, registry: Registry) -> Iterator[tuple[s
     addresses, kind = Addresses.of(registry), relation.name
     above = [step.name for step in registry.lineage(relation)[:-1] if step.named]
     if relation.named:
-        found = {"description": f"The {relation.friendly_plural}.", "content": {JSON: refer_to("list")}}
         yield (
             f"{OBJECTS}/{addresses.write_template(relation, is_list=True)}",
-            {
-                "parameters": [path_parameter(name) for name in above],
-                "get": {
-                    "operationId": f"objects-list-{kind}",
-                    "summary": f"List the {relation.friendly_plural}.",
-                    "parameters": [query_parameter(name) for name in LISTING],
-                    "responses": {"200": found, "default": PROBLEM},
-                },
-            },
+            {"parameters": [path_parameter(name) for name in above], "get": _describe_list(relation, above)},
         )
     names = [*above, *([kind] if relation.named else [])]
     yield (
         f"{OBJECTS}/{addresses.write_template(relation, is_list=False)}",
-        {"parameters": [path_parameter(name) for name in names], **_describe_verbs(relation, registry)},
+        {"parameters": [path_parameter(name) for name in names], **_describe_verbs(relation, registry, names)},
     )
 
 
-def _describe_verbs(relation: Relation, registry: Registry) -> dict[str, Any]:
+def name_tag(relation: Relation) -> str:
+    """Return the group that the operations on the objects of a kind stand in: the word of its addresses."""
+    return word_of(relation)
+
+
+def _describe_list(relation: Relation, above: list[str]) -> dict[str, Any]:
+    found = {
+        "description": f"The {relation.friendly_plural}.",
+        "content": {JSON: refer_in_content(f"{relation.name}_list")},
+        "links": link_list(relation.name, above),
+    }
+    made = _begin(relation, f"list-{relation.plural}", f"List the {relation.friendly_plural}.", "read")
+    return {
+        **made,
+        "parameters": [query_parameter(name) for name in LISTING],
+        "responses": {"200": found, "default": PROBLEM},
+    }
+
+
+def _begin(relation: Relation, name: str, summary: str, needs: Needs) -> dict[str, Any]:
+    return {"operationId": name, "tags": [name_tag(relation)], "summary": summary, "description": tell_roles(needs)}
+
+
+def _describe_verbs(relation: Relation, registry: Registry, names: list[str]) -> dict[str, Any]:
     kind, one = relation.name, relation.indefinite if relation.named else f"the {relation.friendly}"
-    etag = {"ETag": {"description": "The version, for If-Match.", "schema": TEXT}}
-    changed = {"description": "What the change did.", "content": {JSON: refer_to("output-change")}}
+    changed = {"description": "What the change did.", "content": {JSON: refer_in_content(answer_name("change"))}}
+    led = {**changed, "links": link_change(relation, registry)}
     changing = [IF_MATCH, *map(query_parameter, CHANGING)]
-    schema = {"$ref": f"{REFERENCE}object-{kind}"}
-    patch: Schema = {"schema": {"type": "object", "properties": {"type": TEXT, "properties": {"type": "object"}}}}
+    body: Schema = {**refer_in_content(kind), "examples": _make_examples(relation, registry)}
+    patches: Schema = {MERGE_PATCH: refer_in_content(f"{kind}_patch"), JSON_PATCH: JSON_PATCH_CONTENT}
     return {
         "get": {
-            "operationId": f"objects-get-{kind}",
-            "summary": f"Read {one}.",
-            "parameters": [query_parameter("current")],
-            "responses": {
-                "200": {
-                    "description": f"{one[0].upper()}{one[1:]}.",
-                    "headers": etag,
-                    "content": {JSON: refer_to("object")},
-                },
-                "304": {"description": "It is as If-None-Match says."},
-                "default": PROBLEM,
-            },
+            **_begin(relation, f"get-{kind}", f"Read {one}.", "read"),
+            "parameters": [query_parameter("current"), IF_NONE_MATCH_READ],
+            "responses": _describe_found(relation, names),
         },
         "put": {
-            "operationId": f"objects-put-{kind}",
-            "summary": f"Create {one}, or replace it.",
+            **_begin(relation, f"put-{kind}", f"Create {one}, or replace it.", "change"),
             "parameters": [*changing, IF_NONE_MATCH],
-            "requestBody": {
-                "required": True,
-                "content": {JSON: {"schema": schema, "examples": _make_examples(relation, registry)}},
-            },
-            "responses": {"200": changed, "201": changed, "default": PROBLEM},
+            "requestBody": {"required": True, "content": {JSON: body}},
+            "responses": {"200": led, "201": led, "default": PROBLEM},
         },
         "patch": {
-            "operationId": f"objects-patch-{kind}",
-            "summary": f"Change {one}.",
+            **_begin(relation, f"patch-{kind}", f"Change {one}.", "change"),
             "parameters": changing,
-            "requestBody": {
-                "required": True,
-                "content": {MERGE_PATCH: patch, JSON_PATCH: {"schema": {"$ref": f"{REFERENCE}patch"}}},
-            },
-            "responses": {"200": changed, "default": PROBLEM},
+            "requestBody": {"required": True, "content": patches},
+            "responses": {"200": led, "default": PROBLEM},
         },
         "delete": {
-            "operationId": f"objects-delete-{kind}",
-            "summary": f"Delete {one}, with everything below it.",
+            **_begin(relation, f"delete-{kind}", f"Delete {one}, with everything below it.", "change"),
             "parameters": changing,
             "responses": {"200": changed, "default": PROBLEM},
         },
     }
+
+
+def _describe_found(relation: Relation, names: list[str]) -> dict[str, Any]:
+    found = {
+        "description": f"The {relation.friendly} as it is stored.",
+        "headers": {"ETag": {"description": "The version, for If-Match.", "schema": TEXT}},
+        "content": {JSON: refer_in_content(f"{relation.name}_shown")},
+        "links": link_object(relation.name, names),
+    }
+    return {"200": found, "304": {"description": "It is as If-None-Match says."}, "default": PROBLEM}
 
 
 def _make_examples(relation: Relation, registry: Registry) -> dict[str, Any]:

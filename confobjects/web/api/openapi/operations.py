@@ -5,36 +5,55 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from confobjects.web.api.openapi.answers import JSON, answer_name, refer
 from confobjects.web.api.openapi.parameters import IF_MATCH, Schema, path_parameter, query_parameter
-from confobjects.web.api.openapi.rows import JSON, REFERENCE, Row
-from confobjects.web.endpoints import Endpoint
+from confobjects.web.api.openapi.rows import Row
+from confobjects.web.endpoints import Endpoint, Needs
+from confobjects.web.people import name_roles
 
 PROBLEM: Final = {"$ref": "#/components/responses/problem"}
 
 
 def describe_operation(endpoint: Endpoint, row: Row) -> dict[str, Any]:
     """Return the operation of an endpoint that takes and gives what a row says."""
-    words = endpoint.template.replace("{", "").replace("}", "").replace(".", "-").strip("/").replace("/", "-")
     names = [part[1:-1] for part in endpoint.template.split("/") if part.startswith("{")]
     parameters = [*map(path_parameter, names), *map(query_parameter, row.query)]
     if row.if_match:
         parameters.append(IF_MATCH)
-    schema = {"$ref": f"{REFERENCE}output-{row.form}"} if row.form else row.answer
-    answer: Schema = {"description": endpoint.summary}
-    if schema:
-        answer["content"] = {row.media: {"schema": schema}}
     made: dict[str, Any] = {
-        "operationId": f"{endpoint.method.lower()}-{words}",
+        "operationId": row.name,
+        "tags": [row.tag],
         "summary": endpoint.summary,
+        "description": tell_roles(endpoint.needs),
         "parameters": parameters,
-        "responses": {str(row.status): answer, "default": PROBLEM},
+        "responses": _describe_responses(endpoint, row),
     }
-    if row.status == 202:
-        made["responses"]["200"] = answer
     if bodies := dict(_list_bodies(row)):
         made["requestBody"] = {"required": True, "content": bodies}
     if endpoint.needs == "nobody":
         made["security"] = []
+    return made
+
+
+def tell_roles(needs: Needs) -> str:
+    """Return a sentence about who may call."""
+    if needs == "nobody":
+        return "Nobody needs to be signed in."
+    return "For every role." if needs == "anybody" else f"For the roles: {', '.join(name_roles(needs))}."
+
+
+def _describe_responses(endpoint: Endpoint, row: Row) -> dict[str, Any]:
+    answer: Schema = {"description": endpoint.summary}
+    if row.form:
+        answer["content"] = {row.media: {"schema": refer(answer_name(row.form))}}
+    elif row.answer:
+        answer["content"] = {row.media: {"schema": row.answer}}
+    if row.links:
+        answer["links"] = dict(row.links)
+    made: dict[str, Any] = {str(row.status): answer, "default": PROBLEM}
+    if row.status == 202:
+        made["200"] = {**answer, "description": "What would be done (dry-run)."}
+        made["200"].pop("links", None)
     return made
 
 

@@ -15,7 +15,7 @@ _QUERIES: Final[Mapping[str, Schema]] = {
     "dry-run": {"description": "Tell what would be done, and do nothing.", "schema": _FLAG},
     "test": {
         "description": "Whether what is saved is tested before.",
-        "schema": {"enum": ["policy", "always", "never"], "default": "policy"},
+        "schema": {"$ref": "#/components/schemas/TestChoice"},
     },
     "environment": {"description": "The name of an environment that the server was started with.", "schema": TEXT},
     "path": {"description": "The path of an object.", "schema": TEXT, "example": "/mail-server/one"},
@@ -52,7 +52,13 @@ IF_NONE_MATCH: Final[Schema] = {
     "name": "If-None-Match",
     "in": "header",
     "description": "* where there must be no object yet.",
-    "schema": {"const": "*"},
+    "schema": {"type": "string", "pattern": r"^\*$"},
+}
+IF_NONE_MATCH_READ: Final[Schema] = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The ETag of what is known: the answer is 304 where it is still the same.",
+    "schema": TEXT,
 }
 
 
