@@ -64,12 +64,16 @@ def _run(invocation: Invocation) -> int:
 
 
 class CheckResult(Record):
-    """What a check found: how many objects, what is wrong, warnings, and the enabled objects that are not known to work."""
+    """What a check found: how many objects, what is wrong, warnings, and the enabled objects that are not known to work.
+
+    ``ending`` are those of the warnings that say what ends soon.
+    """
 
     count: int
     problems: tuple[Diagnostic, ...]
     warnings: tuple[Diagnostic, ...]
     untested: tuple[tuple[str, Standing], ...] = ()
+    ending: tuple[Diagnostic, ...] = ()
 
     def as_json(self, say: Say) -> dict[str, Any]:
         """Return it for programs, without a problem; ``say`` words the actions of remedies."""
@@ -84,11 +88,11 @@ def check_site(stored: Site, evaluate: Evaluator, instance_directory: str, *, el
     unusable = [problem for one in site.registry.unusable for problem in one.problems]
     remarks = [warning for warning in configuration.warnings if warning.replace(severity="error") not in unusable]
     here = () if problems or elsewhere else configuration  # the stores of another machine are not here
-    ending = [problem.replace(severity="warning") for problem in find_expiring(here, time(), _read_store)]
+    ending = tuple(problem.replace(severity="warning") for problem in find_expiring(here, time(), _read_store))
     clear = () if problems else _find_clear(site)
     untested, told = ([], ()) if problems else _find_untested(stored, configuration)
     warnings = (*remarks, *find_exposed(site), *find_risks(site), *clear, *ending, *told)
-    return CheckResult(len(configuration), (*unusable, *problems), warnings, tuple(untested))
+    return CheckResult(len(configuration), (*unusable, *problems), warnings, tuple(untested), ending)
 
 
 def _find_untested(
@@ -112,7 +116,7 @@ def _as_json(untested: Sequence[tuple[str, Standing]]) -> dict[str, Any]:
 
 def _tell_untested(invocation: Invocation, untested: Sequence[tuple[str, Standing]]) -> None:
     """Say which objects are not known to work, those of one kind in one line."""
-    for state, words in _UNTESTED.items():
+    for state, words in UNTESTED.items():
         paths = [path for path, standing in untested if standing.state == state]
         if paths:
             more = f", and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
@@ -120,11 +124,12 @@ def _tell_untested(invocation: Invocation, untested: Sequence[tuple[str, Standin
 
 
 _SHOWN: Final = 5
-_UNTESTED: Final = {
+UNTESTED: Final = {
     "failed": "failed when it was last tested",
     "changed": "not tested since something has changed",
     "never": "never tested",
 }
+"""Why an object is not known to work, by the state of its last test."""
 
 
 def _find_clear(site: Site) -> tuple[Diagnostic, ...]:

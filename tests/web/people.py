@@ -17,6 +17,7 @@ from confobjects.web.identity.recognition import Identity
 from confobjects.web.people import Role
 from confobjects.web.served import Served
 from confobjects.web.site import Web
+from confobjects.web.sources import Sources
 
 PASSWORD: Final = "correct horse battery"
 TIME: Final = "2026-11-29T12:00:00Z"
@@ -47,7 +48,7 @@ def make_web(directory: Path) -> Web:
     """Serve an LDIF file in a directory, without a socket."""
     url = f"ldif:{directory / 'config.ldif'}"
     people = make_people(directory / "config.ldif.people")
-    return Web(Served(lambda: confobjects.open(url)), Identity(people))
+    return Web(Served(lambda: confobjects.open(url)), Identity(people), sources=Sources(str(directory)))
 
 
 def make_client(web: Web, *endpoints: Endpoint, base: str = "http://127.0.0.1:8080") -> TestClient:

@@ -26,11 +26,11 @@ from confobjects.objects.reading import mask_secret
 from confobjects.web.api.answers import NO_STORE, Query, answer_json
 from confobjects.web.api.bodies import JSON, choose_type, parse_json, read_bytes, read_members
 from confobjects.web.api.changing import PARAMETERS, describe_change, link_change, make_change, read_manner
-from confobjects.web.api.hiding import hide_evaluated
 from confobjects.web.api.objects import Target
 from confobjects.web.api.places import read_name
 from confobjects.web.api.words import say
 from confobjects.web.endpoints import Call, Endpoint
+from confobjects.web.hiding import hide_evaluated
 from confobjects.web.problems import BadAddressError
 
 if TYPE_CHECKING:

@@ -27,11 +27,11 @@ from confobjects.records import Record
 from confobjects.web.api.answers import NO_STORE, Query, answer_json, dump_json
 from confobjects.web.api.bodies import read_members
 from confobjects.web.api.changing import SOURCE
-from confobjects.web.api.hiding import hide_evaluated
 from confobjects.web.api.patching import merge_patch
 from confobjects.web.api.resources import Wanted, choose_definition, read_patched, read_wanted, write_document
 from confobjects.web.api.words import say
 from confobjects.web.endpoints import Call, Endpoint
+from confobjects.web.hiding import hide_evaluated
 from confobjects.web.problems import UnsuitableBodyError, describe_error
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from confobjects.oauth.protocol.settings import CONSENTED, read_settings
 from confobjects.objects.changes import PropertyChanges
 from confobjects.web.addresses import Addresses, read_address
 from confobjects.web.pages.drafts import DRAFTS, Draft
-from confobjects.web.pages.objects import find_place
+from confobjects.web.pages.places import find_place
 from confobjects.web.pages.starting import evaluate
 from confobjects.web.pages.views import Redirect, View, respond
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from confobjects.web.addresses import Place
     from confobjects.web.endpoints import Call
     from confobjects.web.pages.forms import Form
+    from confobjects.web.sources import Sources
 
 CALLBACK: Final = "/authorise-callback"
 """Where the browser comes back to; the address is to be registered at the provider."""
@@ -58,7 +59,7 @@ _LONGEST: Final = 4_000
 def show_authorise(call: Call, context: ManagementContext) -> View:
     """Return the page from which a person goes to the provider."""
     place = find_place(call, context.registry, "authorise")
-    _, settings = _load_provider(context, place)
+    _, settings = _load_provider(call.web.sources, context, place)
     address = Addresses.of(context.registry).write_path(context.registry.path_of(place.relation.name, place.names))
     redirect = f"{call.request.url.scheme}://{call.request.headers.get('host', '')}{CALLBACK}"
     verifier = secrets.token_urlsafe(48)
@@ -74,14 +75,16 @@ def show_authorise(call: Call, context: ManagementContext) -> View:
     )
 
 
-def _load_provider(context: ManagementContext, place: Place) -> tuple[EffectiveObject, ProviderSettings]:
+def _load_provider(
+    sources: Sources, context: ManagementContext, place: Place
+) -> tuple[EffectiveObject, ProviderSettings]:
     """Return a provider and its settings. Raises UsageError for what no person consents to, and OAuthError."""
     if place.is_list:
         raise UsageError("a list cannot be authorised")
     obj = context.get(place.relation.name, place.names)
     if obj.definition.verification is None or obj.definition.verification.check != CHECK:
         raise UsageError(f"nobody has to consent to {place.relation.friendly_plural}")
-    provider = evaluate(context, obj)
+    provider = evaluate(sources, context, obj)
     try:
         settings = read_settings(provider, even_disabled=True)
     except Trouble as trouble:
@@ -127,7 +130,7 @@ def save_consent(call: Call, context: ManagementContext, form: Form) -> View | R
     address = draft.secrets["address"]
     place = Addresses.of(context.registry).find_place(read_address(address))
     try:
-        provider, settings = _load_provider(context, place)
+        provider, settings = _load_provider(call.web.sources, context, place)
         token = _exchange(settings, draft, code, call.networks.tokens)
         changes = PropertyChanges(set={settings.refresh_property: (token.refresh,)})
         with context.change() as transaction:

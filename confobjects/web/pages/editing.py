@@ -12,16 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from confobjects.diagnostics import MASK, Diagnostic
+from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, NoSuchObjectError
 from confobjects.management.changing.operations import Operation
 from confobjects.management.history import records
 from confobjects.objects.changes import PropertyChanges
 from confobjects.objects.model import ManagedObject
 from confobjects.objects.reading import mask_secret
-from confobjects.paths import ROOT, ManagedObjectPath
+from confobjects.paths import ManagedObjectPath
 from confobjects.records import Record
 from confobjects.web.pages.controls import Field, FieldMaker, choose_fields, read_field
 from confobjects.web.pages.drafts import DRAFTS, Draft, describe_state
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from confobjects.objects.model import Texts
     from confobjects.savetests import Choice
     from confobjects.web.endpoints import Call
+
+
+CHOICES: Final[dict[str, Choice]] = {"save": "policy", "save-tested": "always", "save-untested": "never"}
+"""The buttons that save, with whether a test comes first."""
 
 
 class Meanwhile(Record):
@@ -67,7 +71,7 @@ class Editing:
         self.creating = definition is not None
         self.names = names
         self._person = call.caller.name
-        self._call = call
+        self._sources, self._networks = call.web.sources, call.networks
         self._world = context.world()
         self.stored = None if self.creating else context.get(relation.name, names, self._world)
         self.object = self.stored or self._begin_object(definition)
@@ -187,7 +191,8 @@ class Editing:
 
     def save(self, choice: Choice) -> ChangeReport:
         """Save what the form wants, after a test if one is to be made. Raises what the transaction raises."""
-        with self.context.change(tests=lambda _: make_save_tests(self.context, choice, self._call)) as transaction:
+        tests = make_save_tests(self._sources, choice, self._networks)
+        with self.context.change(tests=lambda _: tests) as transaction:
             self.operation.ask(transaction)
         return transaction.report
 
@@ -226,6 +231,3 @@ def split_problems(error: ConfobjectsError, properties: Iterable[str]) -> tuple[
     known = set(properties)
     own = [problem for problem in error.diagnostics if problem.property in known and not problem.fix]
     return own, [problem for problem in error.diagnostics if problem not in own]
-
-
-__all__ = ["MASK", "ROOT", "Editing", "Meanwhile", "Sequence", "split_problems"]

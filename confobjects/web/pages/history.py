@@ -8,7 +8,8 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, NoSuchObjectError, UsageError
 from confobjects.management.history import records
 from confobjects.records import Record
-from confobjects.web.pages.objects import NOTHING, PAGE, Outcome, describe_saved, read_page
+from confobjects.web.pages.lists import PAGE, read_page
+from confobjects.web.pages.outcomes import NOTHING, Outcome, describe_saved
 from confobjects.web.pages.reviewing import Plan, list_commands, show_differences, show_plan, show_record
 from confobjects.web.pages.starting import make_save_tests
 from confobjects.web.pages.views import Redirect, View, plan, show
@@ -115,7 +116,7 @@ def _take_back(call: Call, context: ManagementContext, number: int, how: str, *,
     undo = context.undo if how == "undo" else context.undo_to
     if dry_run:
         return undo(number, dry_run=True)
-    return undo(number, tests=lambda _: make_save_tests(context, "policy", call))
+    return undo(number, tests=lambda _: make_save_tests(call.web.sources, "policy", call.networks))
 
 
 def _show_change(

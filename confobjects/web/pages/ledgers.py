@@ -10,27 +10,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from confobjects.cli import mail_ledgers
 from confobjects.management.judging import judge_one
-from confobjects.service.opening import has_ledger, open_ledger_of
+from confobjects.service.opening import has_ledger
 from confobjects.service.places import KIND
-from confobjects.web.pages.starting import find_instance, start_site
+from confobjects.web.pages.starting import start_site
 
 if TYPE_CHECKING:
     from confobjects.management import ManagementContext
     from confobjects.objects.effective import EffectiveObject
     from confobjects.service.ledger import Ledger
+    from confobjects.web.sources import Sources
 
 
-def load_service(context: ManagementContext) -> EffectiveObject:
+def load_service(sources: Sources, context: ManagementContext) -> EffectiveObject:
     """Return the mail service as a start sees it, whatever is wrong with it."""
-    return judge_one(start_site(context), context.get(KIND), find_instance(context))[0]
+    return judge_one(start_site(sources, context), context.get(KIND), sources.instance_directory)[0]
 
 
 @contextmanager
 def open_ledger(service: EffectiveObject) -> Iterator[Ledger | None]:
-    """Open the ledger of a mail service; None if there is none yet: pages make none. Raises LedgerError."""
+    """Open the ledger of a mail service as its operator does; None if there is none yet: pages make none. Raises LedgerError."""
     if not has_ledger(service, os.environ):
         yield None
         return
-    with open_ledger_of(service, os.environ, unsealed=True) as ledger:
+    with mail_ledgers.open_ledger(service) as ledger:
         yield ledger

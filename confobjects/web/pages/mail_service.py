@@ -5,8 +5,6 @@ As SAP's and Zuora's administrators know it: one choice between the default and 
 
 from __future__ import annotations
 
-import os
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +15,7 @@ from confobjects.service.places import KIND
 from confobjects.web.addresses import Addresses
 from confobjects.web.pages.editing import Editing, split_problems
 from confobjects.web.pages.ledgers import load_service, open_ledger
-from confobjects.web.pages.objects import NOTHING, Outcome, describe_saved
+from confobjects.web.pages.outcomes import NOTHING, Outcome, describe_saved
 from confobjects.web.pages.reviewing import show_plan
 from confobjects.web.pages.starting import evaluate
 from confobjects.web.pages.views import Redirect, View
@@ -25,11 +23,10 @@ from confobjects.web.pages.views import Redirect, View
 if TYPE_CHECKING:
     from confobjects.management import ManagementContext
     from confobjects.objects.effective import EffectiveObject
-    from confobjects.service.operating import Overview
     from confobjects.service.status import Status
-    from confobjects.transport.network import Networks
     from confobjects.web.endpoints import Call
     from confobjects.web.pages.forms import Form
+    from confobjects.web.sources import Sources
 
 _SAVES: Final = {"save", "save-tested"}
 
@@ -54,15 +51,14 @@ def change_service(call: Call, context: ManagementContext, form: Form) -> View |
         if button not in _SAVES:
             return _show_service(call, editing, Outcome(report=report))
         if button == "save-tested":
-            call.begin_test()
-            _test_sender(editing, call.networks)
+            _test_sender(call, editing)
         report = editing.save("policy")
     except ConfobjectsError as error:
         return _show_service(call, editing, Outcome(error=error))
     return Redirect("/mail-service" if report.number is None else f"/mail-service?saved={report.number}")
 
 
-def _test_sender(editing: Editing, networks: Networks) -> None:
+def _test_sender(call: Call, editing: Editing) -> None:
     """Test the sender that mail comes from after the change. Raises what the test has found."""
     from confobjects.mail.senders import find_server
     from confobjects.management.changing.trying import try_changes
@@ -72,10 +68,11 @@ def _test_sender(editing: Editing, networks: Networks) -> None:
 
     world = try_changes(editing.context.site, KIND, (), editing.operation.changes)
     stored = world.find(editing.object.path) or editing.object
-    found = choose_sender(evaluate(editing.context, stored, world))
+    found = choose_sender(evaluate(call.web.sources, editing.context, stored, world))
     if found is None:
         return
     server, sender = find_server(found)
+    networks = call.networks
     result = check_server(
         server, sender=sender, tokens=partial(find_tokens, network=networks.tokens), network=networks.mail
     )
@@ -107,7 +104,7 @@ def _show_service(call: Call, editing: Editing, outcome: Outcome) -> View:
         "saved": describe_saved(context, int(number[:9])) if number.isdigit() else None,
         "address": addresses.write_path(editing.object.path),
         "senders": addresses.write_list(context.registry.relation(SENDER_KIND)),
-        "status": _describe_status(context),
+        "status": _describe_status(call.web.sources, context),
         "may_change": call.caller.may("change"),
         "may_test": call.caller.may("test"),
     }
@@ -123,14 +120,14 @@ def _choose_shown(editing: Editing, name: str) -> bool:
 # -- how it is -----------------------------------------------------------------------------------------------------------
 
 
-def _describe_status(context: ManagementContext) -> dict[str, Any]:
+def _describe_status(sources: Sources, context: ManagementContext) -> dict[str, Any]:
     """Return how the service is; what cannot be read is a problem of it."""
     from confobjects.cli.output.mail_service import status_as_json
     from confobjects.service.complaining import word_finding
     from confobjects.service.opening import explain_sender
 
     try:
-        service = load_service(context)
+        service = load_service(sources, context)
         status = _find_status(service)
         facts = status_as_json(status, explain_sender(service))
     except ConfobjectsError as error:
@@ -139,20 +136,11 @@ def _describe_status(context: ManagementContext) -> dict[str, Any]:
 
 
 def _find_status(service: EffectiveObject) -> Status:
+    from confobjects.cli.commands.mail_service import make_empty
     from confobjects.service.opening import read_settings
     from confobjects.service.operating import read_overview
     from confobjects.service.status import make_status
 
     with open_ledger(service) as ledger:
-        overview = _make_empty(service) if ledger is None else read_overview(ledger)
+        overview = make_empty(service) if ledger is None else read_overview(ledger)
     return make_status(overview, read_settings(service))
-
-
-def _make_empty(service: EffectiveObject) -> Overview:
-    """Return the overview of a ledger that is not there yet."""
-    from confobjects.service.opening import find_ledger_url
-    from confobjects.service.operating import Overview
-    from confobjects.service.rules.states import State
-
-    url = find_ledger_url(service, os.environ)
-    return Overview(time.time_ns() // 1_000_000, url, 0, is_sealed=False, states=dict.fromkeys(State, 0))

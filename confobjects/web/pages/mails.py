@@ -47,7 +47,7 @@ def show_queue(call: Call, context: ManagementContext) -> View:
     if state and state not in set(State):
         raise UsageError("there is no such state of a mail")
     wanted = Wanted((State(state),) if state else (), sender, to)
-    with open_ledger(load_service(context)) as ledger:
+    with open_ledger(load_service(call.web.sources, context)) as ledger:
         found = [] if ledger is None else list(find_mails(ledger, wanted, _MOST + 1))
     data = {
         "rows": [_make_row(one) for one in found[:_MOST]],
@@ -76,7 +76,7 @@ def _make_row(entry: Entry) -> MailRow:
 
 def show_mail(call: Call, context: ManagementContext) -> View:
     """Return the page of one mail: its recipients, with the last attempt of each."""
-    with open_ledger(load_service(context)) as ledger:
+    with open_ledger(load_service(call.web.sources, context)) as ledger:
         return _show_mail(call, _find_mail(call, ledger), _now(ledger))
 
 
@@ -125,7 +125,7 @@ def change_mail(call: Call, context: ManagementContext, form: Form) -> View | Re
     actions = {"retry": "retry", "cancel": "cancel"}
     if form.first("do") not in actions:
         raise UsageError("a mail can be sent again, or given up")
-    with open_ledger(load_service(context)) as ledger:
+    with open_ledger(load_service(call.web.sources, context)) as ledger:
         entry = _find_mail(call, ledger)
         if ledger is None:
             raise AssertionError("a mail was found in a ledger")
@@ -141,7 +141,7 @@ def change_mail(call: Call, context: ManagementContext, form: Form) -> View | Re
 
 def show_recipients(call: Call, context: ManagementContext) -> View:
     """Return how many mails addresses have got: every one that counts for something, or the one that is asked for."""
-    service = load_service(context)
+    service = load_service(call.web.sources, context)
     settings = read_settings(service)
     wanted = call.request.query_params.get("address", "").strip()
     with open_ledger(service) as ledger:
@@ -162,12 +162,12 @@ def show_recipients(call: Call, context: ManagementContext) -> View:
     return View("recipients.html", "Recipients", data, is_live=True)
 
 
-def change_recipient(_call: Call, context: ManagementContext, form: Form) -> View | Redirect:
+def change_recipient(call: Call, context: ManagementContext, form: Form) -> View | Redirect:
     """Let the count of an address begin again, or let it get mail again."""
     address = form.first("address").strip()
     if not address or form.first("do") not in {"reset", "lift"}:
         raise UsageError("say what is to be done for which address")
-    with open_ledger(load_service(context)) as ledger:
+    with open_ledger(load_service(call.web.sources, context)) as ledger:
         if ledger is None:
             raise NoSuchObjectError("there is no ledger yet, and no count in it")
         (ledger.reset_quota if form.first("do") == "reset" else ledger.lift_suppression)(address)

@@ -19,7 +19,6 @@ from confobjects.reference.facts import describe_re_entry, facts
 from confobjects.reference.graph_svg import as_svg
 from confobjects.reference.text import find_dependencies
 from confobjects.web.addresses import Addresses
-from confobjects.web.pages.starting import make_evaluator
 from confobjects.web.pages.views import View
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def show_explained(call: Call, context: ManagementContext) -> View:
     wanted = parse_object_path(context.registry, of) if of else None
     world = context.world()
     objects = (obj for obj in context.all(world) if wanted is None or obj.path == wanted)
-    explainer = _Explainer(context)
+    explainer = _Explainer(call.web.sources.make_evaluator(), context)
     found = list(islice((one for obj in objects for one in explainer.explain(obj)), _MOST_EXPRESSIONS + 1))
     data = {"of": of, "found": found[:_MOST_EXPRESSIONS], "has_more": len(found) > _MOST_EXPRESSIONS}
     return View("explain.html", f"Explain {of}" if of else "Explain", data, is_live=True)
@@ -102,8 +101,8 @@ def show_explained(call: Call, context: ManagementContext) -> View:
 class _Explainer:
     """Explains expressions, evaluated as a start does, and alone: without anything from outside."""
 
-    def __init__(self, context: ManagementContext) -> None:
-        self._evaluate: Evaluator = make_evaluator(context)
+    def __init__(self, evaluate: Evaluator, context: ManagementContext) -> None:
+        self._evaluate = evaluate
         self._alone = context.site.evaluate
         self._addresses = Addresses.of(context.registry)
 

@@ -3,8 +3,8 @@
 Laws of this module:
 
 1. A run belongs to the person who began it. Nobody else finds it, and it is forgotten after :data:`KEPT` seconds.
-2. No more than :data:`AT_ONCE` runs are made at the same time, and no more than :data:`PER_PERSON` are begun by one person
-   within :data:`~confobjects.web.identity.attempts.WINDOW` seconds.
+2. Runs and the tests of the API are made by the same number of threads, and no more than :data:`PER_PERSON` runs are begun by
+   one person within :data:`~confobjects.web.identity.attempts.WINDOW` seconds.
 3. A run is changed in the event loop only.
 """
 
@@ -18,18 +18,19 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 
 from confobjects.errors import ConfobjectsError, NoSuchObjectError
 from confobjects.web.identity.attempts import Counts
 from confobjects.web.problems import UNEXPECTED, WebError
 
 if TYPE_CHECKING:
+    from anyio import CapacityLimiter
+
     from confobjects.mail.report import StageTime
 
 LOG: Final = logging.getLogger("confobjects.web")
 KEPT: Final = 900.0
-AT_ONCE: Final = 4
 PER_PERSON: Final = 60
 _MOST: Final = 500
 """Runs that are kept."""
@@ -106,11 +107,10 @@ class Runs:
         self._clock = clock
         self._found: OrderedDict[str, Run] = OrderedDict()
         self._counts = Counts(PER_PERSON)
-        self._limiter: CapacityLimiter | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, person: str, facts: dict[str, Any], work: Callable[[Run], Any]) -> Run:
-        """Begin a test, whose work is done in a thread, and return it. Raises TooManyTestsError."""
+    def begin(self, person: str, facts: dict[str, Any], work: Callable[[Run], Any], limiter: CapacityLimiter) -> Run:
+        """Begin a test, whose work is done in one of a number of threads, and return it. Raises TooManyTestsError."""
         now = self._clock()
         if (wait := self._counts.find_wait(person, now)) > 0:
             error = TooManyTestsError("there were too many tests; try again later")
@@ -120,7 +120,7 @@ class Runs:
         self._forget_old(now)
         run = Run(person, facts)
         self._found[run.key] = run
-        task = asyncio.create_task(self._carry_out(run, work))
+        task = asyncio.create_task(self._carry_out(run, work, limiter))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return run
@@ -139,11 +139,9 @@ class Runs:
                 return
             del self._found[key]
 
-    async def _carry_out(self, run: Run, work: Callable[[Run], Any]) -> None:
-        if self._limiter is None:
-            self._limiter = CapacityLimiter(AT_ONCE)
+    async def _carry_out(self, run: Run, work: Callable[[Run], Any], limiter: CapacityLimiter) -> None:
         try:
-            run.result = await to_thread.run_sync(work, run, limiter=self._limiter, abandon_on_cancel=True)
+            run.result = await to_thread.run_sync(work, run, limiter=limiter, abandon_on_cancel=True)
         except ConfobjectsError as error:
             run.error = error
         except Exception:

@@ -32,10 +32,13 @@ from confobjects.objects.reading import mask_secret
 from confobjects.records import Record
 from confobjects.web.addresses import Addresses, word_of
 from confobjects.web.pages.drafts import DRAFTS, Draft, describe_state
+from confobjects.web.pages.editing import CHOICES
 from confobjects.web.pages.forms import Form
-from confobjects.web.pages.objects import CHOICES, describe_saved, find_place, name_standing
+from confobjects.web.pages.outcomes import describe_saved
+from confobjects.web.pages.places import find_place
 from confobjects.web.pages.reviewing import show_plan
 from confobjects.web.pages.starting import make_save_tests
+from confobjects.web.pages.states import judge_state, name_standing
 from confobjects.web.pages.views import Redirect, View
 
 if TYPE_CHECKING:
@@ -80,14 +83,13 @@ def show_senders(call: Call, context: ManagementContext) -> View:
     found = context.list(SENDER_KIND, (), world)
     standings = judge_verifications(context.site, [obj.path for obj in found], world)[0] if found else {}
     judge, addresses = context.site.make_judge(world), Addresses.of(context.registry)
-    states = {True: "enabled", False: "disabled", None: "known at startup"}
     rows = [
         SenderRow(
             obj.name,
             _locate_sender(context, obj, addresses),
             _first(obj, FROM),
             _first(obj, SERVER_KIND),
-            states[judge.is_enabled(judge.judge(obj))],
+            judge_state(judge, obj),
             name_standing(standings.get(obj.path)),
             f"/test/{addresses.write_path(obj.path)}",
         )
@@ -129,7 +131,7 @@ class SenderForm:
         self.form = form
         self.creating = name is None
         self._person = call.caller.name
-        self._call = call
+        self._sources, self._networks = call.web.sources, call.networks
         self.sender = None if name is None else context.get(SENDER_KIND, name)
         self.server = None if self.sender is None else self._require_server(self.sender)
         self.preset = _find_preset(call.request.query_params.get("provider", ""))
@@ -208,9 +210,8 @@ class SenderForm:
 
     def save(self, button: str) -> ChangeReport:
         """Save both objects together."""
-        with self.context.change(
-            tests=lambda _: make_save_tests(self.context, CHOICES[button], self._call)
-        ) as transaction:
+        tests = make_save_tests(self._sources, CHOICES[button], self._networks)
+        with self.context.change(tests=lambda _: tests) as transaction:
             self._ask(transaction)
         return transaction.report
 

@@ -7,6 +7,7 @@ from typing import Final
 from confobjects.web.endpoints import Endpoint
 from confobjects.web.pages import (
     consenting,
+    ending,
     entrance,
     history,
     live,
@@ -15,6 +16,7 @@ from confobjects.web.pages import (
     objects,
     openid,
     overview,
+    places,
     reading,
     senders,
     testing,
@@ -34,15 +36,13 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/", "read", show(overview.show_overview), "The first page: what needs attention."),
     Endpoint("GET", "/objects/{address:path}", "read", objects.answer_objects, "Objects of a kind, or one object."),
     Endpoint("POST", "/objects/{address:path}", "change", perform(objects.change_object), "Review or save an object."),
-    Endpoint("GET", "/kind/{kind}", "read", show(objects.find_kind), "The way to the objects of a kind."),
+    Endpoint("GET", "/kind/{kind}", "read", show(places.find_kind), "The way to the objects of a kind."),
     Endpoint("GET", "/new/{address:path}", "change", show(objects.show_new), "The form of a new object."),
     Endpoint("POST", "/new/{address:path}", "change", perform(objects.create_object), "Review or save a new object."),
-    Endpoint("GET", "/delete/{address:path}", "change", plan(objects.show_delete), "What deleting an object would do."),
-    Endpoint("POST", "/delete/{address:path}", "change", perform(objects.delete_object), "Delete an object."),
-    Endpoint("GET", "/rename/{address:path}", "change", show(objects.show_rename), "The form of another name."),
-    Endpoint(
-        "POST", "/rename/{address:path}", "change", perform(objects.rename_object), "Review or save another name."
-    ),
+    Endpoint("GET", "/delete/{address:path}", "change", plan(ending.show_delete), "What deleting an object would do."),
+    Endpoint("POST", "/delete/{address:path}", "change", perform(ending.delete_object), "Delete an object."),
+    Endpoint("GET", "/rename/{address:path}", "change", show(ending.show_rename), "The form of another name."),
+    Endpoint("POST", "/rename/{address:path}", "change", perform(ending.rename_object), "Review or save another name."),
     Endpoint("GET", "/history", "read", show(history.show_history), "All changes, or those of one object."),
     Endpoint("GET", "/history/{number}", "read", history.answer_change, "One change, and what undo would do."),
     Endpoint(
@@ -80,5 +80,5 @@ ENDPOINTS: Final = (
     ),
     Endpoint("POST", "/authorised", "change", perform(consenting.save_consent), "Save a consent."),
     Endpoint("GET", "/live", "read", live.stream_live, "What others change, as it happens."),
-    Endpoint("GET", "/{address:path}", "anybody", show(objects.find_nothing), "That there is no such page."),
+    Endpoint("GET", "/{address:path}", "anybody", show(places.find_nothing), "That there is no such page."),
 )

@@ -19,9 +19,10 @@ from confobjects.management import ChangeSignature
 from confobjects.management.verifying import Outcome, find_fingerprints, note_verification
 from confobjects.records import Record
 from confobjects.startup import current_time
+from confobjects.texts.sentences import capitalise
 from confobjects.web.addresses import Addresses
 from confobjects.web.pages.forms import Form, read_form
-from confobjects.web.pages.objects import find_place, list_crumbs
+from confobjects.web.pages.places import find_place, list_crumbs
 from confobjects.web.pages.remedies import Offer
 from confobjects.web.pages.rendering import render_template
 from confobjects.web.pages.runs import RUNS, Run
@@ -94,7 +95,7 @@ def _offer_changes(facts: Mapping[str, Any], server: EffectiveObject, result: An
     here = f"/objects/{facts['addresses'][server.path]}"
     found = []
     for one in find_mendings(server, server.type, result.stage, result.property):
-        label = f"{one.label[:1].upper()}{one.label[1:]}"
+        label = capitalise(one.label)
         if one.ask == (TRUST,):
             found += [_offer_fix(here, f"Trust whom “{name}” trusts", [[TRUST, name]]) for name in facts["trusts"]]
         if one.ask:
@@ -194,7 +195,7 @@ async def begin_test(call: Call) -> Response:
     prepared = await call.web.served.read(prepare)
     if isinstance(prepared, Response):
         return prepared
-    run = RUNS.begin(call.caller.name, prepared.facts, prepared.work)
+    run = RUNS.begin(call.caller.name, prepared.facts, prepared.work, call.web.testers)
     return RedirectResponse(f"/test-runs/{run.key}", 303, HEADERS)
 
 
@@ -209,7 +210,7 @@ def _prepare(call: Call, context: ManagementContext, form: Form) -> Prepared:
         raise UsageError("a test mail needs a mail address to send it to")
     if not is_mail:
         form = Form()
-    effective = evaluate(context, obj)
+    effective = evaluate(call.web.sources, context, obj)
     made_with = find_fingerprints(context.site, obj.path)
     addresses = Addresses.of(context.registry)
     paths = {str(path): addresses.write_path(path) for path in (obj.path, *made_with)}
