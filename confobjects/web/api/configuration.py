@@ -11,18 +11,14 @@ from confobjects.cli.commands.describe import object_as_json
 from confobjects.cli.commands.diff import difference_as_json
 from confobjects.cli.commands.history import record_as_json
 from confobjects.definitions.installed import merge_installed
-from confobjects.diagnostics import MASK
 from confobjects.errors import ConfobjectsError, error_for
-from confobjects.expressions import ExpressionSyntaxError, find_needs, parse
-from confobjects.expressions.openers import has_opener
 from confobjects.inputs import MEDIUM
 from confobjects.management.documents.applying import bring_about, find_expected
 from confobjects.management.documents.comparing import find_differences, take_snapshot
 from confobjects.management.documents.json import ConfigurationDocument
 from confobjects.management.history import records, undoing
 from confobjects.mapping.documents import find_definitions, write
-from confobjects.objects.evaluating import as_diagnostics
-from confobjects.objects.reading import mask_secret
+from confobjects.records import as_dict
 from confobjects.web.api.answers import NO_STORE, Query, answer_json
 from confobjects.web.api.bodies import JSON, choose_type, parse_json, read_bytes, read_members
 from confobjects.web.api.changing import PARAMETERS, describe_change, link_change, make_change, read_manner
@@ -30,18 +26,18 @@ from confobjects.web.api.objects import Target
 from confobjects.web.api.places import read_name
 from confobjects.web.api.words import say
 from confobjects.web.endpoints import Call, Endpoint
+from confobjects.web.explaining import explain_text
 from confobjects.web.hiding import hide_evaluated
 from confobjects.web.problems import BadAddressError
 
 if TYPE_CHECKING:
+    from confobjects.definitions import PropertyDefinition
     from confobjects.management.changing.transaction import Transaction
     from confobjects.management.context import ManagementContext
     from confobjects.objects.protocols import Evaluator
     from confobjects.web.api.changing import Manner
 
 _BODY: Final = "the body"
-_OF_TEXT: Final = "default in the expression"
-"""Where a value comes from that stands in the text itself."""
 _MOST_CHANGES: Final = 1000
 _LONGEST: Final = 9
 
@@ -94,32 +90,22 @@ async def _explain(call: Call) -> Response:
         path = context.registry.parse_path(query.text("path"))
         obj = context.get(path.relation, path.names)
         prop = context.registry.property(obj.definition, query.text("property"))
-        hides = prop.can_hold_secret
         texts = obj.values.get(prop.name, ())
-        found = [_explain_text(text, evaluate, mask_secret(prop, text), hides=hides) for text in texts]
+        found = [_explain_text(prop, text, evaluate) for text in texts]
         return {"path": str(obj.path), "property": prop.name, "texts": found}
 
     return answer_json(await call.web.served.read(work))
 
 
-def _explain_text(text: str, evaluate: Evaluator, shown: str, *, hides: bool) -> dict[str, Any]:
-    """Return how a stored text gets its value. What came from elsewhere is masked: an expression reads what its reader may not."""
-    if not has_opener(text):
-        return {"text": shown, "needs": [], "values": [shown], "origins": []}
-    try:
-        template = parse(text)
-    except ExpressionSyntaxError as error:
-        raise error_for(as_diagnostics(shown, error.problems, secret=hides)) from None
-    result = evaluate(text, multi_valued=True, secret=hides)
-    if result.problems:
-        raise error_for(result.problems)
-    is_open = not hides and all(origin == _OF_TEXT for origin in result.origins)
-    values = [value if is_open else MASK for value in result.values or ()]
+def _explain_text(prop: PropertyDefinition, text: str, evaluate: Evaluator) -> dict[str, Any]:
+    """Return how a stored text gets its value. Raises what is wrong with it."""
+    found = explain_text(prop, text, evaluate)
+    if found.problems:
+        raise error_for(found.problems)
     return {
-        "text": shown,
-        "needs": [str(need) for need in find_needs(template)],
-        "values": values,
-        "origins": list(result.origins),
+        name: value if isinstance(value, str) else list(value)
+        for name, value in as_dict(found).items()
+        if name != "problems"
     }
 
 

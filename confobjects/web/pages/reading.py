@@ -8,21 +8,19 @@ from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup
 
-from confobjects.diagnostics import MASK
 from confobjects.errors import NoSuchObjectError, UsageError
-from confobjects.expressions import ExpressionSyntaxError, find_needs, parse
 from confobjects.expressions.openers import has_opener
 from confobjects.management.graphing import build_graph
-from confobjects.objects.reading import mask_secret
 from confobjects.records import Record
 from confobjects.reference.facts import describe_re_entry, facts
 from confobjects.reference.graph_svg import as_svg
 from confobjects.reference.text import find_dependencies
 from confobjects.web.addresses import Addresses
+from confobjects.web.explaining import Explanation, explain_text
 from confobjects.web.pages.views import View
 
 if TYPE_CHECKING:
-    from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry
+    from confobjects.definitions import ManagedObjectDefinition, Registry
     from confobjects.management import ManagementContext
     from confobjects.objects.model import ManagedObject
     from confobjects.objects.protocols import Evaluator
@@ -71,64 +69,40 @@ def show_graph(call: Call, context: ManagementContext) -> View:
 
 
 class Explained(Record):
-    """An expression of a stored property: what it needs, where its value comes from, and the value, if it may be shown."""
+    """An expression of a stored property."""
 
     path: str
     address: str
     property: str
-    text: str
-    needs: tuple[str, ...] = ()
-    values: tuple[str, ...] = ()
-    origins: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
+    explanation: Explanation
 
 
 def show_explained(call: Call, context: ManagementContext) -> View:
-    """Return the page of every stored expression, or of those of one object.
-
-    A value is shown only where it is the same without the environment: what comes from a file, a variable or a token is not.
-    """
-    of = call.request.query_params.get("of", "")
+    """Return the page of every stored expression, or of those of one object: with the variables of this process, or of a file."""
+    query, sources = call.request.query_params, call.web.sources
+    of, environment = query.get("of", ""), query.get("environment", "")
     wanted = parse_object_path(context.registry, of) if of else None
     world = context.world()
     objects = (obj for obj in context.all(world) if wanted is None or obj.path == wanted)
-    explainer = _Explainer(call.web.sources.make_evaluator(), context)
-    found = list(islice((one for obj in objects for one in explainer.explain(obj)), _MOST_EXPRESSIONS + 1))
-    data = {"of": of, "found": found[:_MOST_EXPRESSIONS], "has_more": len(found) > _MOST_EXPRESSIONS}
+    evaluate, addresses = sources.make_evaluator(environment), Addresses.of(context.registry)
+    every = (one for obj in objects for one in _explain(obj, evaluate, addresses))
+    found = list(islice(every, _MOST_EXPRESSIONS + 1))
+    data = {
+        "of": of,
+        "environment": environment,
+        "environments": list(sources.environments),
+        "found": found[:_MOST_EXPRESSIONS],
+        "has_more": len(found) > _MOST_EXPRESSIONS,
+    }
     return View("explain.html", f"Explain {of}" if of else "Explain", data, is_live=True)
 
 
-class _Explainer:
-    """Explains expressions, evaluated as a start does, and alone: without anything from outside."""
-
-    def __init__(self, evaluate: Evaluator, context: ManagementContext) -> None:
-        self._evaluate = evaluate
-        self._alone = context.site.evaluate
-        self._addresses = Addresses.of(context.registry)
-
-    def explain(self, obj: ManagedObject) -> Iterator[Explained]:
-        """Yield the expressions of an object."""
-        for name, texts in obj.values.items():
-            prop = obj.definition.properties[name]
-            for text in filter(has_opener, texts):
-                shown = mask_secret(prop, text)
-                there = Explained(str(obj.path), self._addresses.write_path(obj.path), name, shown)
-                yield self._explain(there, prop, text)
-
-    def _explain(self, there: Explained, prop: PropertyDefinition, text: str) -> Explained:
-        secret = prop.can_hold_secret
-        try:
-            needs = tuple(str(one) for one in find_needs(parse(text)))
-        except ExpressionSyntaxError as error:
-            return there if secret else there.replace(problems=tuple(one.message for one in error.problems))
-        result = self._evaluate(text, multi_valued=prop.multi_valued, secret=secret)
-        is_open = not secret and self._is_alone(prop, text, result.values)
-        values = tuple(result.values or ()) if is_open else (MASK,) * bool(result.values)
-        problems = tuple(one.summary for one in result.problems)
-        return there.replace(needs=needs, values=values, origins=tuple(result.origins), problems=problems)
-
-    def _is_alone(self, prop: PropertyDefinition, text: str, values: object) -> bool:
-        return self._alone(text, multi_valued=prop.multi_valued, secret=False).values == values
+def _explain(obj: ManagedObject, evaluate: Evaluator, addresses: Addresses) -> Iterator[Explained]:
+    address = addresses.write_path(obj.path)
+    for name, texts in obj.values.items():
+        prop = obj.definition.properties[name]
+        for text in filter(has_opener, texts):
+            yield Explained(str(obj.path), address, name, explain_text(prop, text, evaluate))
 
 
 # -- definitions -------------------------------------------------------------------------------------------------------

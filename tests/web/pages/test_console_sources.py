@@ -17,7 +17,7 @@ from confobjects.service.ledger import Mail
 from confobjects.service.opening import open_ledger_of, read_settings
 from confobjects.startup import make_startup_sources
 from confobjects.web.people import Role
-from confobjects.web.sources import Sources
+from confobjects.web.sources import Sources, parse_environments
 from tests.web.console import Console, make_console, url_of
 from tests.web.rest import CANARY, Api
 
@@ -84,6 +84,26 @@ def test_a_value_that_is_not_accepted_is_not_told(console: Console, tmp_path: Pa
     page = console.press("Test")
     assert problem["summary"] in page.text
     assert CANARY not in page.source
+
+
+def test_an_expression_is_explained_the_same_in_each_environment(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "production.env").write_text("CLIENT=another\n", encoding="utf-8")
+    there = parse_environments([f"production={tmp_path / 'production.env'}"])
+    console = Console(console.web.replace(sources=console.web.sources.replace(environments=there)))
+    console.visit("/explain?of=/mail-server/one")
+    for environment in ("", "production"):
+        page = console.press("Explain", {"environment": environment})
+        query = f"path=/mail-server/one&property=smtp-server&environment={environment}"
+        told = ask(console).get(f"/explain?{query}")
+        if told.status_code == 200:
+            [text] = told.json()["texts"]
+            said = [*text["needs"], *text["values"], *text["origins"]]
+        else:
+            said = [one["summary"] for one in told.json()["problems"]]
+        assert (told.status_code == 200) == (not environment)
+        assert all(one in page.text for one in said), page.text
+        assert "127.0.0.1:1" not in page.source
+    assert console.visit("/explain?environment=produktion").status == 404
 
 
 def test_the_ledger_is_the_same(console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
