@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from html import unescape
 from html.parser import HTMLParser
@@ -144,6 +145,15 @@ class Console:
     def follow(self, link: str) -> Page:
         """Follow a link of the page."""
         return self.visit(self.page.links[link])
+
+    def wait_for_end(self) -> Page:
+        """Look at a page again and again, as a browser without scripts does, until what it tells of is over."""
+        until = time.monotonic() + 30
+        while 'class="running"' in self.page.source:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+            self.visit(self.page.address.path)
+        return self.page
 
     def press(self, button: str, filled: Mapping[str, str] | None = None) -> Page:
         """Fill in some fields of the form that has a button, and press it."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from confobjects.management.history.records import HistoryRecord
     from confobjects.objects.changes import ChangeReport
     from confobjects.objects.model import Texts
-    from confobjects.savetests import Choice
+    from confobjects.savetests import Choice, Show
     from confobjects.web.endpoints import Call
 
 
@@ -189,9 +189,9 @@ class Editing:
             self.operation.ask(transaction)
         return transaction.report
 
-    def save(self, choice: Choice) -> ChangeReport:
+    def save(self, choice: Choice, show: Show | None = None) -> ChangeReport:
         """Save what the form wants, after a test if one is to be made. Raises what the transaction raises."""
-        tests = make_save_tests(self._sources, choice, self._networks)
+        tests = make_save_tests(self._sources, choice, self._networks, show)
         with self.context.change(tests=lambda _: tests) as transaction:
             self.operation.ask(transaction)
         return transaction.report

@@ -5,6 +5,7 @@ As SAP's and Zuora's administrators know it: one choice between the default and 
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,7 @@ from confobjects.web.pages.views import Redirect, View
 if TYPE_CHECKING:
     from confobjects.management import ManagementContext
     from confobjects.objects.effective import EffectiveObject
+    from confobjects.savetests import Show
     from confobjects.service.status import Status
     from confobjects.web.endpoints import Call
     from confobjects.web.pages.forms import Form
@@ -40,7 +42,7 @@ def _edit(call: Call, context: ManagementContext, form: Form | None) -> Editing:
     return Editing(context, call, context.registry.relation(KIND), (), form=form)
 
 
-def change_service(call: Call, context: ManagementContext, form: Form) -> View | Redirect:
+def change_service(call: Call, context: ManagementContext, form: Form, tells: Show | None = None) -> View | Redirect:
     """Review or save what the form wants, after a test of the sender that mail then comes from, if that is asked for."""
     editing = _edit(call, context, form)
     button = form.first("do")
@@ -51,20 +53,20 @@ def change_service(call: Call, context: ManagementContext, form: Form) -> View |
         if button not in _SAVES:
             return _show_service(call, editing, Outcome(report=report))
         if button == "save-tested":
-            _test_sender(call, editing)
+            _test_sender(call, editing, tells)
         report = editing.save("policy")
     except ConfobjectsError as error:
         return _show_service(call, editing, Outcome(error=error))
     return Redirect("/mail-service" if report.number is None else f"/mail-service?saved={report.number}")
 
 
-def _test_sender(call: Call, editing: Editing) -> None:
+def _test_sender(call: Call, editing: Editing, tells: Show | None) -> None:
     """Test the sender that mail comes from after the change. Raises what the test has found."""
     from confobjects.mail.senders import find_server
     from confobjects.management.changing.trying import try_changes
     from confobjects.service.opening import choose_sender
     from confobjects.service.tokens import find_tokens
-    from confobjects.transport.check import check_server
+    from confobjects.transport.check import DEFAULT_DEPTH, check_server
 
     world = try_changes(editing.context.site, KIND, (), editing.operation.changes)
     stored = world.find(editing.object.path) or editing.object
@@ -73,9 +75,14 @@ def _test_sender(call: Call, editing: Editing) -> None:
         return
     server, sender = find_server(found)
     networks = call.networks
-    result = check_server(
-        server, sender=sender, tokens=partial(find_tokens, network=networks.tokens), network=networks.mail
-    )
+    with tells(found.path, DEFAULT_DEPTH) if tells is not None else nullcontext() as progress:
+        result = check_server(
+            server,
+            sender=sender,
+            tokens=partial(find_tokens, network=networks.tokens),
+            network=networks.mail,
+            progress=progress,
+        )
     if not result.ok:
         raise MailError(result.diagnostics)
 

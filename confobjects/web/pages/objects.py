@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, Registry
     from confobjects.management import ManagementContext
     from confobjects.objects.changes import ChangeReport
+    from confobjects.savetests import Show
     from confobjects.web.addresses import Place
     from confobjects.web.endpoints import Call
 
@@ -42,24 +43,24 @@ def show_objects(call: Call, context: ManagementContext) -> View | Redirect:
     return show_object(call, Editing(context, call, place.relation, place.names), NOTHING)
 
 
-def change_object(call: Call, context: ManagementContext, form: Form) -> View | Redirect:
+def change_object(call: Call, context: ManagementContext, form: Form, tells: Show | None = None) -> View | Redirect:
     """Review or save what a form wants of an object."""
     place = find_place(call, context.registry, "objects")
     if place.is_list:
         raise UsageError("a list cannot be changed")
     editing = Editing(context, call, place.relation, place.names, form=form)
-    return act(call, editing, form.first("do"))
+    return act(call, editing, form.first("do"), tells)
 
 
-def act(call: Call, editing: Editing, button: str) -> View | Redirect:
-    """Do what a button of a form asks for."""
+def act(call: Call, editing: Editing, button: str, tells: Show | None = None) -> View | Redirect:
+    """Do what a button of a form asks for; ``tells`` is told of the stages of a test."""
     if editing.is_stale:
         return show_object(call, editing, Outcome(stale=True))
     if "more" in (editing.form or Form()):
         return show_object(call, editing, NOTHING)
     try:
         if button in CHOICES:
-            return _send_back(editing, editing.save(CHOICES[button]))
+            return _send_back(editing, editing.save(CHOICES[button], tells))
         return show_object(call, editing, Outcome(report=editing.plan()))
     except ConfobjectsError as error:
         return show_object(call, editing, Outcome(error=error))
@@ -117,10 +118,10 @@ def _begin(
     return Editing(context, call, place.relation, (*place.names, name), definition=definition, form=form)
 
 
-def create_object(call: Call, context: ManagementContext, form: Form) -> View | Redirect:
+def create_object(call: Call, context: ManagementContext, form: Form, tells: Show | None = None) -> View | Redirect:
     """Review or save a new object."""
     place = find_place(call, context.registry, "new")
     definition = _find_type(call, context.registry, place)
     if definition is None:
         return _show_types(context.registry, place)
-    return act(call, _begin(call, context, place, definition, form), form.first("do"))
+    return act(call, _begin(call, context, place, definition, form), form.first("do"), tells)

@@ -1,10 +1,9 @@
-"""Runs: tests of objects that are under way or over, each seen by whoever began it.
+"""Runs: tests, saves that are tested first, and consents that are waited for; each seen by whoever began it.
 
 Laws of this module:
 
 1. A run belongs to the person who began it. Nobody else finds it, and it is forgotten after :data:`KEPT` seconds.
-2. Runs and the tests of the API are made by the same number of threads, and no more than :data:`PER_PERSON` runs are begun by
-   one person within :data:`~confobjects.web.identity.attempts.WINDOW` seconds.
+2. No more than :data:`PER_PERSON` runs are begun by one person within :data:`~confobjects.web.identity.attempts.WINDOW` seconds.
 3. A run is changed in the event loop only.
 """
 
@@ -15,12 +14,13 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from anyio import to_thread
 
 from confobjects.errors import ConfobjectsError, NoSuchObjectError
+from confobjects.records import Record
 from confobjects.web.identity.attempts import Counts
 from confobjects.web.problems import UNEXPECTED, WebError
 
@@ -52,11 +52,19 @@ class Stage:
         self.ok: bool | None = None
 
 
-class Run:
-    """One test: its stages so far, and its result once it is over. It is told of its stages in another thread."""
+class RunKind(Record):
+    """What a run is of: the first part of its address, and the template of how it stands."""
 
-    def __init__(self, person: str, facts: dict[str, Any]) -> None:
+    place: str
+    template: str
+
+
+class Run:
+    """One run: its stages so far, and its result once it is over. It is told of its stages in another thread."""
+
+    def __init__(self, kind: RunKind, person: str, facts: dict[str, Any]) -> None:
         self.key = secrets.token_urlsafe(16)
+        self.kind = kind
         self.person = person
         self.facts = facts
         self.begun = time.monotonic()
@@ -66,6 +74,11 @@ class Run:
         self.is_over = False
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
+
+    @property
+    def address(self) -> str:
+        """The address of its page."""
+        return f"/{self.kind.place}/{self.key}"
 
     async def wait(self, seconds: float) -> None:
         """Wait until something changes, at most so long."""
@@ -89,6 +102,14 @@ class Run:
         """A stage is over."""
         self._loop.call_soon_threadsafe(self._end, time)
 
+    def note(self, **facts: Any) -> None:
+        """Something is to be shown."""
+        self._loop.call_soon_threadsafe(self._note, facts)
+
+    def _note(self, facts: dict[str, Any]) -> None:
+        self.facts.update(facts)
+        self.tell()
+
     def _begin(self, name: str) -> None:
         self.stages.append(Stage(name))
         self.tell()
@@ -100,6 +121,19 @@ class Run:
         self.tell()
 
 
+Work = Callable[[Run], Awaitable[Any]]
+"""Carries a run out, and returns its result."""
+
+
+def in_thread(work: Callable[[Run], Any], limiter: CapacityLimiter) -> Work:
+    """Return what does some work in a thread, of which there are only so many."""
+
+    async def carry_out(run: Run) -> Any:
+        return await to_thread.run_sync(work, run, limiter=limiter, abandon_on_cancel=True)
+
+    return carry_out
+
+
 class Runs:
     """The runs of a process."""
 
@@ -109,8 +143,8 @@ class Runs:
         self._counts = Counts(PER_PERSON)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, person: str, facts: dict[str, Any], work: Callable[[Run], Any], limiter: CapacityLimiter) -> Run:
-        """Begin a test, whose work is done in one of a number of threads, and return it. Raises TooManyTestsError."""
+    def begin(self, kind: RunKind, person: str, facts: dict[str, Any], work: Work) -> Run:
+        """Begin a run, and return it. Raises TooManyTestsError."""
         now = self._clock()
         if (wait := self._counts.find_wait(person, now)) > 0:
             error = TooManyTestsError("there were too many tests; try again later")
@@ -118,19 +152,19 @@ class Runs:
             raise error
         self._counts.add(person, now)
         self._forget_old(now)
-        run = Run(person, facts)
+        run = Run(kind, person, facts)
         self._found[run.key] = run
-        task = asyncio.create_task(self._carry_out(run, work, limiter))
+        task = asyncio.create_task(self._carry_out(run, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return run
 
-    def find(self, key: str, person: str) -> Run:
+    def find(self, kind: RunKind, key: str, person: str) -> Run:
         """Return a run of a person. Raises NoSuchObjectError."""
         self._forget_old(self._clock())
         run = self._found.get(key)
-        if run is None or run.person != person:
-            raise NoSuchObjectError("this test is not known: it is over for long, or somebody else began it")
+        if run is None or run.person != person or run.kind is not kind:
+            raise NoSuchObjectError("this is not known: it is over for long, or somebody else began it")
         return run
 
     def _forget_old(self, now: float) -> None:
@@ -139,13 +173,13 @@ class Runs:
                 return
             del self._found[key]
 
-    async def _carry_out(self, run: Run, work: Callable[[Run], Any], limiter: CapacityLimiter) -> None:
+    async def _carry_out(self, run: Run, work: Work) -> None:
         try:
-            run.result = await to_thread.run_sync(work, run, limiter=limiter, abandon_on_cancel=True)
+            run.result = await work(run)
         except ConfobjectsError as error:
             run.error = error
         except Exception:
-            LOG.exception("a test could not be carried out")
+            LOG.exception("a run could not be carried out")
             run.error = ConfobjectsError(UNEXPECTED)
         finally:
             run.is_over = True

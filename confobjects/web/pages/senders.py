@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from confobjects.management.changing.transaction import Transaction
     from confobjects.objects.changes import ChangeReport
     from confobjects.objects.model import ManagedObject
+    from confobjects.savetests import Show
     from confobjects.web.endpoints import Call
 
 CUSTOM: Final = "custom-server"
@@ -208,9 +209,9 @@ class SenderForm:
             self._ask(transaction)
         return transaction.report
 
-    def save(self, button: str) -> ChangeReport:
+    def save(self, button: str, show: Show | None) -> ChangeReport:
         """Save both objects together."""
-        tests = make_save_tests(self._sources, CHOICES[button], self._networks)
+        tests = make_save_tests(self._sources, CHOICES[button], self._networks, show)
         with self.context.change(tests=lambda _: tests) as transaction:
             self._ask(transaction)
         return transaction.report
@@ -297,24 +298,24 @@ def _show_form(
     return View("sender.html", title, data, status)
 
 
-def create_sender(call: Call, context: ManagementContext, form: Form) -> View | Redirect:
+def create_sender(call: Call, context: ManagementContext, form: Form, tells: Show | None = None) -> View | Redirect:
     """Review or save a new sender."""
-    return _act(call, SenderForm(call, context, None, form), form)
+    return _act(call, SenderForm(call, context, None, form), form, tells)
 
 
-def change_sender(call: Call, context: ManagementContext, form: Form) -> View | Redirect:
+def change_sender(call: Call, context: ManagementContext, form: Form, tells: Show | None = None) -> View | Redirect:
     """Review or save a sender."""
-    return _act(call, SenderForm(call, context, _read_name(call, context), form), form)
+    return _act(call, SenderForm(call, context, _read_name(call, context), form), form, tells)
 
 
-def _act(call: Call, sender: SenderForm, form: Form) -> View | Redirect:
+def _act(call: Call, sender: SenderForm, form: Form, tells: Show | None) -> View | Redirect:
     button = form.first("do")
     if sender.is_stale:
         return _show_form(call, sender)
     try:
         if button not in CHOICES:
             return _show_form(call, sender, report=sender.plan())
-        report = sender.save(button)
+        report = sender.save(button, tells)
     except ConfobjectsError as error:
         return _show_form(call, sender, error)
     path = sender.context.registry.path_of(SENDER_KIND, sender.name)

@@ -18,10 +18,12 @@ from confobjects.web.pages import (
     overview,
     places,
     reading,
+    saving,
     senders,
     testing,
 )
 from confobjects.web.pages.assets import answer_asset
+from confobjects.web.pages.saving import perform_watched
 from confobjects.web.pages.views import look, perform, plan, show
 
 ENDPOINTS: Final = (
@@ -35,10 +37,14 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/sign-out", "anybody", entrance.sign_out, "Sign out."),
     Endpoint("GET", "/", "read", show(overview.show_overview), "The first page: what needs attention."),
     Endpoint("GET", "/objects/{address:path}", "read", objects.answer_objects, "Objects of a kind, or one object."),
-    Endpoint("POST", "/objects/{address:path}", "change", perform(objects.change_object), "Review or save an object."),
+    Endpoint(
+        "POST", "/objects/{address:path}", "change", perform_watched(objects.change_object), "Review or save an object."
+    ),
     Endpoint("GET", "/kind/{kind}", "read", show(places.find_kind), "The way to the objects of a kind."),
     Endpoint("GET", "/new/{address:path}", "change", show(objects.show_new), "The form of a new object."),
-    Endpoint("POST", "/new/{address:path}", "change", perform(objects.create_object), "Review or save a new object."),
+    Endpoint(
+        "POST", "/new/{address:path}", "change", perform_watched(objects.create_object), "Review or save a new object."
+    ),
     Endpoint("GET", "/delete/{address:path}", "change", plan(ending.show_delete), "What deleting an object would do."),
     Endpoint("POST", "/delete/{address:path}", "change", perform(ending.delete_object), "Delete an object."),
     Endpoint("GET", "/rename/{address:path}", "change", show(ending.show_rename), "The form of another name."),
@@ -54,15 +60,21 @@ ENDPOINTS: Final = (
         "POST", "/test/{address:path}", "test", testing.begin_test, "Begin a test of an object, or send a test mail."
     ),
     Endpoint("GET", "/test-runs/{key}", "test", show(testing.show_run), "A test, as far as it has come."),
-    Endpoint("GET", "/test-runs/{key}/events", "test", testing.stream_run, "The stages of a test as they happen."),
+    Endpoint("GET", "/test-runs/{key}/events", "test", testing.stream_test, "The stages of a test as they happen."),
+    Endpoint("GET", "/saves/{key}", "change", show(saving.show_save), "A save after a test, as far as it has come."),
+    Endpoint("GET", "/saves/{key}/events", "change", saving.stream_save, "The stages of the test before a save."),
     Endpoint("GET", "/senders", "read", show(senders.show_senders), "The senders of mail."),
     Endpoint("GET", "/new-sender", "change", show(senders.show_new_sender), "The form of a new sender."),
-    Endpoint("POST", "/new-sender", "change", perform(senders.create_sender), "Review or save a new sender."),
+    Endpoint("POST", "/new-sender", "change", perform_watched(senders.create_sender), "Review or save a new sender."),
     Endpoint("GET", "/senders/{name}", "read", show(senders.show_sender), "The form of a sender."),
-    Endpoint("POST", "/senders/{name}", "change", perform(senders.change_sender), "Review or save a sender."),
+    Endpoint("POST", "/senders/{name}", "change", perform_watched(senders.change_sender), "Review or save a sender."),
     Endpoint("GET", "/mail-service", "read", show(mail_service.show_service), "The mail service, and how it is."),
     Endpoint(
-        "POST", "/mail-service", "change", perform(mail_service.change_service), "Review or save the mail service."
+        "POST",
+        "/mail-service",
+        "change",
+        perform_watched(mail_service.change_service),
+        "Review or save the mail service.",
     ),
     Endpoint("GET", "/queue", "read", show(mails.show_queue), "The mails that were accepted."),
     Endpoint("GET", "/queue/{mail}", "read", show(mails.show_mail), "One mail, with its attempts."),

@@ -6,12 +6,12 @@ A test connects as a delivery does; only a test mail sends something. Its result
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 
 from confobjects.cli.mail_servers import limit_to_login
 from confobjects.errors import ConfobjectsError, UsageError
@@ -24,10 +24,10 @@ from confobjects.web.addresses import Addresses
 from confobjects.web.pages.forms import Form, read_form
 from confobjects.web.pages.places import find_place, list_crumbs
 from confobjects.web.pages.remedies import Offer
-from confobjects.web.pages.rendering import render_template
-from confobjects.web.pages.runs import RUNS, Run
+from confobjects.web.pages.runs import RUNS, Run, RunKind, in_thread
 from confobjects.web.pages.starting import evaluate
 from confobjects.web.pages.views import HEADERS, View, respond
+from confobjects.web.pages.watching import find_run, stream
 
 if TYPE_CHECKING:
     from confobjects.management import ManagementContext
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from confobjects.transport.network import Networks
     from confobjects.web.endpoints import Call
 
-_PERIOD: Final = 10.0
-"""Seconds after which a stream on which nothing happens gives a sign of life."""
+TESTS: Final = RunKind("test-runs", "run_state.html")
+"""Runs of tests of what is stored."""
 
 Note = Callable[[str, Outcome], None]
 """Keeps how a test of the object at a path ended."""
@@ -195,8 +195,8 @@ async def begin_test(call: Call) -> Response:
     prepared = await call.web.served.read(prepare)
     if isinstance(prepared, Response):
         return prepared
-    run = RUNS.begin(call.caller.name, prepared.facts, prepared.work, call.web.testers)
-    return RedirectResponse(f"/test-runs/{run.key}", 303, HEADERS)
+    run = RUNS.begin(TESTS, call.caller.name, prepared.facts, in_thread(prepared.work, call.web.testers))
+    return RedirectResponse(run.address, 303, HEADERS)
 
 
 def _prepare(call: Call, context: ManagementContext, form: Form) -> Prepared:
@@ -241,32 +241,12 @@ def _prepare(call: Call, context: ManagementContext, form: Form) -> Prepared:
 
 def show_run(call: Call, context: ManagementContext) -> View:
     """Return the page of a test that is under way or over."""
-    run = _find_run(call)
+    run = find_run(call, TESTS)
     sends = bool(run.facts["to"])
     title = f"{'Test email from' if sends else 'Test of'} {run.facts['name']}"
     del context
     return View("run.html", title, {"run": run})
 
 
-def _find_run(call: Call) -> Run:
-    return RUNS.find(call.request.path_params["key"], call.caller.name)
-
-
-async def stream_run(call: Call) -> Response:
-    """Answer with the stages of a test as they happen."""
-    run = _find_run(call)
-    return StreamingResponse(_tell(call, run), headers=HEADERS, media_type="text/event-stream")
-
-
-async def _tell(call: Call, run: Run) -> AsyncIterator[str]:
-    while call.web.identity.is_current(call.request):
-        is_over = run.is_over
-        yield _format_event(render_template("run_state.html", {"run": run}))
-        if is_over:
-            yield "event: over\ndata: over\n\n"
-            return
-        await run.wait(_PERIOD)
-
-
-def _format_event(text: str) -> str:
-    return "".join(f"data: {line}\n" for line in text.splitlines()) + "\n"
+stream_test = stream(TESTS)
+"""Answers with the stages of a test as they happen."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
 import confobjects
+from tests.servers.fake_smtp import FakeSmtp
 from tests.web.console import SECRET, Console, make_console, url_of
 
 FIELDS = {
@@ -108,14 +108,6 @@ def test_somebody_else_was_faster(console: Console, tmp_path: Path) -> None:
 # -- tests -----------------------------------------------------------------------------------------------------------
 
 
-def wait_for_end(console: Console) -> None:
-    until = time.monotonic() + 30
-    while 'class="running"' in console.page.source:
-        assert time.monotonic() < until
-        time.sleep(0.05)
-        console.visit(console.page.address.path)
-
-
 def test_a_test_that_fails_says_why_and_offers_what_may_mend_it(console: Console, tmp_path: Path) -> None:
     with console.client:
         console.visit("/objects/mail-servers/one")
@@ -123,7 +115,7 @@ def test_a_test_that_fails_says_why_and_offers_what_may_mend_it(console: Console
         console.visit("/senders")
         console.follow("Send Test Email from news")
         console.press("Send", {"to": "ann@example.com"})
-        wait_for_end(console)
+        console.wait_for_end()
         assert "Use TLS from the first byte on this port" in console.page.links
         assert "failed" in console.page.text
         page = console.follow("Use port 465 (TLS from the first byte)")
@@ -146,6 +138,40 @@ def test_the_stages_come_as_an_event_stream(console: Console) -> None:
         assert "<span>connect</span>" in answer.text
         assert answer.text.endswith("event: over\ndata: over\n\n")
         assert SECRET not in answer.text
+
+
+def test_a_save_that_is_tested_first_tells_its_stages(console: Console, tmp_path: Path) -> None:
+    changed = {"value:smtp-server": "127.0.0.1:1", "value:auth-password": "a new canary"}
+    with console.client:
+        console.visit("/objects/mail-servers/one")
+        page = console.press("Test connection and save", changed)
+        answer = console.client.get(f"{page.address.path}/events")
+        assert "<span>connect</span>" in answer.text
+        assert answer.text.endswith("event: over\ndata: over\n\n")
+        page = console.visit(page.address.path)
+        assert page.status >= 400
+        assert ("value:smtp-server", "127.0.0.1:1") in page.form("Save").fields
+        assert "a new canary" not in answer.text + page.source
+        assert console.press("Save").address.path == "/objects/mail-servers/one"
+        console.sign_in("operator")
+        assert console.visit(page.address.path).status == 404
+    with confobjects.open(url_of(tmp_path)) as context:
+        assert context.get("mail-server", "one").values["auth-password"] == ("a new canary",)
+
+
+def test_a_save_that_was_tested_leads_to_what_was_saved(console: Console, tmp_path: Path) -> None:
+    with confobjects.open(url_of(tmp_path)) as context, context.change() as tx:
+        tx.create("mail-server", "plain", {"enabled": True, "smtp-server": "127.0.0.1:1", "use-start-tls": False})
+    with FakeSmtp() as server, console.client:
+        changed = {"value:smtp-server": f"127.0.0.1:{server.port}"}
+        console.visit("/objects/mail-servers/plain")
+        console.press("Test connection and save", changed)
+        page = console.wait_for_end()
+        assert page.address.path == "/objects/mail-servers/plain"
+        assert "Configuration saved." in page.text
+        assert "without a test" not in page.text
+    with confobjects.open(url_of(tmp_path)) as context:
+        assert context.verification("mail-server", "plain").state == "passed"
 
 
 def test_nobody_sees_the_test_of_another_person(console: Console) -> None:
