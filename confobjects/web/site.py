@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LEDGER_USERS: Final = 4
 _TESTERS: Final = 4
+_WAITERS: Final = 16
 
 
 Measure = Callable[[], Awaitable[str]]
@@ -35,8 +36,8 @@ class Web(Record):
 
     ``served`` is the configuration, ``identity`` recognises people, ``live`` tells of changes, ``measure`` counts what the
     process does, ``targets`` are what may be connected to for whom, and ``sources`` are where the values of expressions come
-    from. ``tests`` counts the tests of mail servers. ``unsealed_ledger`` says whether mail is accepted into a ledger that no keys seal. ``ledger_users`` and ``testers``
-    limit the threads that use the ledger, and those that test mail servers.
+    from. ``unsealed_ledger`` says whether mail is accepted into a ledger that no keys seal. ``ledger_users`` and ``testers``
+    limit the threads that use the ledger, and those that test mail servers, ``waiters`` those that wait for somebody to consent.
     """
 
     served: Served
@@ -49,3 +50,4 @@ class Web(Record):
     unsealed_ledger: bool = False
     ledger_users: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_LEDGER_USERS))
     testers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_TESTERS))
+    waiters: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_WAITERS))

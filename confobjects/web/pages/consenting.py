@@ -4,6 +4,9 @@ The way out is a plain link, because the Content-Security-Policy lets no form en
 address; there the browser does not send the cookie of the session, which is for requests of our own pages only. So that page leads
 on to one of ours by itself.
 
+Whoever cannot be sent back, because the provider knows no address of the console, consents with a code on any device
+(:mod:`confobjects.web.pages.devices`).
+
 Laws of this module:
 
 1. The ``state`` (RFC 6749, section 10.12) is a draft: it is good for the person who began, in this process, for an hour, and holds the
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from confobjects.management import ManagementContext
     from confobjects.oauth.protocol.answers import Token
     from confobjects.oauth.protocol.settings import ProviderSettings
+    from confobjects.objects.changes import ChangeReport
     from confobjects.objects.effective import EffectiveObject
     from confobjects.transport.network import Network
     from confobjects.web.addresses import Place
@@ -57,10 +61,20 @@ _LONGEST: Final = 4_000
 
 
 def show_authorise(call: Call, context: ManagementContext) -> View:
-    """Return the page from which a person goes to the provider."""
+    """Return the page from which a person goes to the provider, or asks for a code."""
     place = find_place(call, context.registry, "authorise")
-    _, settings = _load_provider(call.web.sources, context, place)
+    _, settings = load_provider(call.web.sources, context, place)
     address = Addresses.of(context.registry).write_path(context.registry.path_of(place.relation.name, place.names))
+    data = {"address": address, "name": place.names[-1], "has_codes": settings.device_endpoint is not None}
+    return View(
+        "authorise.html", f"Authorise {place.names[-1]}", {**data, **_begin_at_provider(call, settings, address)}
+    )
+
+
+def _begin_at_provider(call: Call, settings: ProviderSettings, address: str) -> dict[str, str]:
+    """Return the address of the provider, and the one that the browser comes back to; neither without consent in a browser."""
+    if settings.authorization_endpoint is None:
+        return {"url": "", "redirect": ""}
     redirect = f"{call.request.url.scheme}://{call.request.headers.get('host', '')}{CALLBACK}"
     verifier = secrets.token_urlsafe(48)
     draft = Draft(secrets={"verifier": verifier, "redirect": redirect, "address": address})
@@ -69,13 +83,10 @@ def show_authorise(call: Call, context: ManagementContext) -> View:
         url = make_consent_url(settings, redirect, state, verifier)
     except Trouble as trouble:
         raise as_oauth_error(trouble) from None
-    name = place.names[-1]
-    return View(
-        "authorise.html", f"Authorise {name}", {"url": url, "redirect": redirect, "address": address, "name": name}
-    )
+    return {"url": url, "redirect": redirect}
 
 
-def _load_provider(
+def load_provider(
     sources: Sources, context: ManagementContext, place: Place
 ) -> tuple[EffectiveObject, ProviderSettings]:
     """Return a provider and its settings. Raises UsageError for what no person consents to, and OAuthError."""
@@ -130,16 +141,21 @@ def save_consent(call: Call, context: ManagementContext, form: Form) -> View | R
     address = draft.secrets["address"]
     place = Addresses.of(context.registry).find_place(read_address(address))
     try:
-        provider, settings = _load_provider(call.web.sources, context, place)
+        provider, settings = load_provider(call.web.sources, context, place)
         token = _exchange(settings, draft, code, call.networks.tokens)
-        changes = PropertyChanges(set={settings.refresh_property: (token.refresh,)})
-        with context.change() as transaction:
-            Operation("modify", place.relation.name, place.names, changes=changes).ask(transaction)
+        report = save_token(context, place, settings, token)
     except ConfobjectsError as error:
         return _show_authorised(call, "", form.first("state"), error)
-    _keep(provider, settings, token)
-    number = transaction.report.number
-    return Redirect(f"/objects/{address}" if number is None else f"/objects/{address}?saved={number}")
+    keep_token(provider, settings, token)
+    return Redirect(f"/objects/{address}" if report.number is None else f"/objects/{address}?saved={report.number}")
+
+
+def save_token(context: ManagementContext, place: Place, settings: ProviderSettings, token: Token) -> ChangeReport:
+    """Save the refresh token of a consent. Raises what a transaction raises."""
+    changes = PropertyChanges(set={settings.refresh_property: (token.refresh,)})
+    with context.change() as transaction:
+        Operation("modify", place.relation.name, place.names, changes=changes).ask(transaction)
+    return transaction.report
 
 
 def _exchange(settings: ProviderSettings, draft: Draft, code: str, network: Network) -> Token:
@@ -150,7 +166,7 @@ def _exchange(settings: ProviderSettings, draft: Draft, code: str, network: Netw
         raise as_oauth_error(trouble) from None
 
 
-def _keep(provider: EffectiveObject, settings: ProviderSettings, token: Token) -> None:
+def keep_token(provider: EffectiveObject, settings: ProviderSettings, token: Token) -> None:
     """Keep the access token for the next login; without it, that fetches one."""
     from confobjects.oauth.sources import ProviderTokens
     from confobjects.service.tokens import open_token_store

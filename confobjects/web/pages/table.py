@@ -7,6 +7,7 @@ from typing import Final
 from confobjects.web.endpoints import Endpoint
 from confobjects.web.pages import (
     consenting,
+    devices,
     ending,
     entrance,
     history,
@@ -86,6 +87,10 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/definitions", "read", show(reading.show_definitions), "Every kind of object."),
     Endpoint("GET", "/definitions/{name}", "read", show(reading.show_definition), "The reference of a definition."),
     Endpoint("GET", "/authorise/{address:path}", "change", show(consenting.show_authorise), "The way to a provider."),
+    Endpoint("POST", "/authorise/{address:path}", "change", devices.begin_consent, "Ask a provider for a code."),
+    Endpoint("GET", "/consents/{key}", "change", show(devices.show_consent), "A code, and whether it was used."),
+    Endpoint("GET", "/consents/{key}/events", "change", devices.stream_consent, "A consent as it goes on."),
+    Endpoint("POST", "/consents/{key}", "change", perform(devices.save_consent), "Save a consent that was given."),
     Endpoint("GET", consenting.CALLBACK, "nobody", consenting.come_back, "The way back from a provider."),
     Endpoint(
         "GET", "/authorised", "change", show(consenting.show_authorised), "The question whether to save a consent."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import ssl
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ import pytest
 
 import confobjects
 from tests.servers.certificates import Authority
-from tests.servers.oauth import SCOPE, OAuthServer
+from tests.servers.oauth import SCOPE, USER, OAuthServer
 from tests.web.console import Console, make_console, url_of
 
 CLIENT, SECRET = "the client", "the secret of the client"
@@ -29,7 +31,8 @@ def authority() -> Authority:
 def server(tmp_path: Path, authority: Authority) -> Iterator[OAuthServer]:
     with OAuthServer(tmp_path, authority) as running:
         methods = ("client_secret_basic", "client_secret_post")
-        running.register(CLIENT, secret=SECRET, methods=methods, grants=("refresh_token", "authorization_code"))
+        grants = ("refresh_token", "authorization_code", "urn:ietf:params:oauth:grant-type:device_code")
+        running.register(CLIENT, secret=SECRET, methods=methods, grants=grants)
         yield running
 
 
@@ -116,6 +119,74 @@ def test_a_refusal_and_a_wrong_code_are_explained(console: Console, authority: A
     page = console.press("Save")
     assert page.status >= 400
     assert "Begin again" in page.links
+
+
+# -- with a code -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def by_code(console: Console, server: OAuthServer, tmp_path: Path) -> Console:
+    """Somebody who looks at the provider, whose administrator has made it one for codes."""
+    with confobjects.open(url_of(tmp_path)) as context, context.change() as tx:
+        device = f"{server.base}/device"
+        changes = {"grant-type": "device-code", "device-authorization-endpoint": device, "client-secret": SECRET}
+        tx.set("oauth2-provider", "p", changes)
+        tx.reset("oauth2-provider", "p", ["authorization-endpoint"])
+    return console
+
+
+def ask_for_code(console: Console) -> str:
+    """Ask for a code, and return it."""
+    console.visit("/objects/oauth2-providers/p")
+    console.follow("Authorise")
+    page = console.press("Get a code")
+    until = time.monotonic() + 30
+    while "enter the code" not in page.text:
+        assert time.monotonic() < until, page.text
+        page = console.visit(page.address.path)
+    [code] = re.findall(r'<p class="code">([^<]+)</p>', page.source)
+    return code
+
+
+def test_a_consent_with_a_code_is_saved_and_never_shown(by_code: Console, server: OAuthServer, tmp_path: Path) -> None:
+    with by_code.client:
+        code = ask_for_code(by_code)
+        page = by_code.page
+        assert f"{server.base}/activate" in page.links
+        assert "Save" not in {button for form in page.forms for button in form.buttons}
+        server.grants[code] = (USER, True)
+        told = by_code.client.get(f"{page.address.path}/events").text
+        assert "Access was granted." in told
+        assert told.endswith("event: over\ndata: over\n\n")
+        by_code.visit(page.address.path)
+        [issued] = server.issued
+        page = by_code.press("Save")
+        assert "Configuration saved." in page.text
+        assert issued.refresh not in page.source + told
+        assert issued.access not in page.source + told
+    with confobjects.open(url_of(tmp_path)) as context:
+        assert context.get("oauth2-provider", "p").values["refresh-token"] == (issued.refresh,)
+
+
+def test_a_code_that_is_refused_is_told(by_code: Console, server: OAuthServer) -> None:
+    with by_code.client:
+        server.grants[ask_for_code(by_code)] = (USER, False)
+        page = by_code.wait_for_end()
+    assert page.status >= 400
+    assert "Begin again" in page.links
+    assert "Save" not in {button for form in page.forms for button in form.buttons}
+
+
+def test_nobody_else_saves_a_consent_with_a_code(by_code: Console, server: OAuthServer) -> None:
+    with by_code.client:
+        code = ask_for_code(by_code)
+        address = by_code.page.address.path
+        server.grants[code] = (USER, True)
+        by_code.wait_for_end()
+        by_code.sign_in("operator")
+        assert by_code.visit(address).status == 404
+        token = dict(by_code.visit("/").form("Sign out").fields)["csrf_token"]
+        assert by_code.client.post(address, data={"csrf_token": token}).status_code == 404
 
 
 def test_what_nobody_consents_to_has_no_such_page(console: Console) -> None:
