@@ -55,7 +55,8 @@ class Field(Record):
     """One property on a form.
 
     ``rows`` are its values; ``expression`` is the expression in place of a value that is chosen. ``placeholder`` is what
-    counts without a value, and ``origin`` where that comes from. ``given`` says that a secret is stored or was typed.
+    counts without a value, and ``origin`` where that comes from. ``given`` says that a secret is stored or was typed,
+    ``required`` that the other values on the form demand one.
     """
 
     prop: PropertyDefinition
@@ -69,6 +70,7 @@ class Field(Record):
     problems: tuple[Diagnostic, ...] = ()
     fixed: bool = False
     changed: bool = False
+    required: bool = False
 
     @property
     def name(self) -> str:
@@ -155,7 +157,7 @@ class FieldMaker:
         self._creating = creating
         self._known: dict[str, Sequence[str]] = {}
 
-    def make(
+    def make(  # noqa: PLR0913 - how it is shown, all by keyword
         self,
         prop: PropertyDefinition,
         texts: Texts,
@@ -163,6 +165,7 @@ class FieldMaker:
         typed: bool = False,
         problems: tuple[Diagnostic, ...] = (),
         more: bool = False,
+        required: bool = False,
     ) -> Field:
         """Return the field of a property with some texts, as they may be shown."""
         control = make_control(prop, self._list_names)
@@ -178,6 +181,7 @@ class FieldMaker:
             problems=problems,
             fixed=prop.is_fixed or (prop.read_only and not self._creating),
             changed=typed,
+            required=required,
         )
 
     def _make_rows(self, prop: PropertyDefinition, control: Control, texts: Texts, *, more: bool) -> tuple[Row, ...]:

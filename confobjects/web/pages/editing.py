@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from confobjects.management import ManagementContext
     from confobjects.management.history.records import HistoryRecord
     from confobjects.objects.changes import ChangeReport
+    from confobjects.objects.judging import Judgement
     from confobjects.objects.model import Texts
     from confobjects.savetests import Choice, Show
     from confobjects.web.endpoints import Call
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 
 CHOICES: Final[dict[str, Choice]] = {"save": "policy", "save-tested": "always", "save-untested": "never"}
 """The buttons that save, with whether a test comes first."""
+
+
+MISSING: Final = "missing-mandatory"
+"""The code of a problem that only says that there is no value."""
 
 
 class Meanwhile(Record):
@@ -208,6 +213,7 @@ class Editing:
             by_name[problem.property] = (*by_name.get(problem.property, ()), problem)
         asked = "" if self.form is None else self.form.first("more")
         naming = self.relation.naming_property
+        required = self._find_required()
         return [
             maker.make(
                 prop,
@@ -215,10 +221,33 @@ class Editing:
                 typed=prop.name in self.wanted,
                 problems=by_name.get(prop.name, ()),
                 more=asked == prop.name,
+                required=prop.name in required,
             )
             for prop in choose_fields(self.object.definition.properties.values())
             if prop.name != naming
         ]
+
+    @cached_property
+    def _judged(self) -> Judgement:
+        return self.context.site.make_judge(self._world).judge(self._shown())
+
+    def _find_required(self) -> set[str]:
+        """Return the properties that need a value, whatever the other values are or because of them."""
+        return {
+            name
+            for name, prop in self.object.definition.properties.items()
+            if prop.mandatory
+            or (prop.required_when is not None and prop.required_when.judge(self._judged.normal_values) is True)
+        }
+
+    def judge_draft(self) -> tuple[list[Field], list[Diagnostic]]:
+        """Return the fields with what is wrong with them as they are now, and what is wrong with the object as a whole.
+
+        What is not filled in yet is no mistake.
+        """
+        told = [one for one in self._judged.errors if one.code != MISSING]
+        own = [one for one in told if one.property in self.object.definition.properties]
+        return self.make_fields(own), [one for one in told if one not in own]
 
     def _shown(self) -> ManagedObject:
         """Return the object with what was typed, as the defaults on the form see it."""

@@ -54,6 +54,9 @@ def change_object(call: Call, context: ManagementContext, form: Form, tells: Sho
 
 def act(call: Call, editing: Editing, button: str, tells: Show | None = None) -> View | Redirect:
     """Do what a button of a form asks for; ``tells`` is told of the stages of a test."""
+    if button == "judge":
+        fields, others = editing.judge_draft()
+        return View("judged.html", "", {"fields": fields, "others": others})
     if editing.is_stale:
         return show_object(call, editing, Outcome(stale=True))
     if "more" in (editing.form or Form()):

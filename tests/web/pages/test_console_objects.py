@@ -271,3 +271,49 @@ def test_signing_out_ends_it(console: Console) -> None:
     console.visit("/")
     console.press("Sign out")
     assert console.visit("/objects/mail-servers").address.path == "/sign-in"
+
+
+# -- while a form is filled in -----------------------------------------------------------------------------------------
+
+
+def judge(console: Console, button: str, filled: dict[str, str]) -> str:
+    """Return what the page is told of a form as it is now."""
+    form = console.page.form(button)
+    fields = {**dict(form.fields), **filled, "do": "judge"}
+    answer = console.client.post(form.action, data=fields)
+    assert answer.status_code == 200
+    return " ".join(answer.text.split())
+
+
+def is_required(told: str, name: str) -> bool:
+    return f'<small id="must:{name}" hx-swap-oob="innerHTML">required</small>' in told
+
+
+def test_what_another_value_demands_is_told_at_once(console: Console) -> None:
+    page = console.visit("/new/mail-servers?type=external-smtp")
+    for chosen, other, needed, free in (
+        ("username-password", "oauth2", "auth-password", "oauth2-provider"),
+        ("oauth2", "username-password", "oauth2-provider", "auth-password"),
+    ):
+        told = judge(console, "Review", {"value:authentication": chosen})
+        assert (is_required(told, needed), is_required(told, free)) == (True, False), (chosen, other)
+    assert "is required" not in told, "what is not filled in yet is no mistake"
+    assert page.status == 200
+
+
+def test_what_another_value_forbids_is_told_at_once(console: Console, tmp_path: Path) -> None:
+    console.visit("/objects/mail-servers/one")
+    told = judge(console, "Review", {"value:use-ssl": "true", "value:use-start-tls": "true"})
+    assert "use-ssl and use-start-tls exclude each other" in told
+    told = judge(console, "Review", {"value:use-ssl": "true", "value:use-start-tls": "false"})
+    assert "exclude" not in told
+    with confobjects.open(url_of(tmp_path)) as context:
+        assert "use-ssl" not in context.get("mail-server", "one").values
+
+
+def test_a_secret_on_a_form_that_is_judged_does_not_come_back(console: Console) -> None:
+    console.visit("/objects/mail-servers/one")
+    told = judge(console, "Review", {"value:auth-password": "a new canary", "value:smtp-server": "no host at all"})
+    assert "wrong-text" in told
+    assert "a new canary" not in told
+    assert SECRET not in told
