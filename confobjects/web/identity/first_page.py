@@ -2,44 +2,29 @@
 
 from __future__ import annotations
 
-import html
 from typing import Final
 
 from anyio import to_thread
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
-from confobjects.errors import InvalidValueError
+from confobjects.errors import ConfobjectsError, InvalidValueError
 from confobjects.web.endpoints import Call, Endpoint
 from confobjects.web.forms import read_form
 from confobjects.web.identity.first import PATH, FirstLink
 from confobjects.web.identity.passwords import SHORTEST
 from confobjects.web.identity.recognition import require_own_page, set_cookie
+from confobjects.web.pages.views import View, respond
 from confobjects.web.people import Person
 from confobjects.web.problems import NotPermittedError
 
-_PAGE: Final = """<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>The first administrator</title></head>
-<body>
-<main>
-<h1>The first administrator</h1>
-{problem}<p>Nobody can sign in yet. Choose the name and the password of the first administrator.</p>
-<form method="post">
-<p><label for="name">Name</label> <input id="name" name="name" value="{name}" required autofocus autocomplete="username"></p>
-<p><label for="password">Password, at least {shortest} characters</label>
-<input id="password" name="password" type="password" required minlength="{shortest}" autocomplete="new-password"></p>
-<p><button>Make the account, and sign in</button></p>
-</form>
-</main>
-</body>
-</html>
-"""
+_TITLE: Final = "The first administrator"
 
 
-def _show(name: str = "", problem: str = "", status: int = 200) -> Response:
-    told = f'<p role="alert">{html.escape(problem)}</p>\n' if problem else ""
-    page = _PAGE.format(name=html.escape(name), problem=told, shortest=SHORTEST)
-    return HTMLResponse(page, status, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+def _show(call: Call, name: str = "", error: ConfobjectsError | None = None) -> Response:
+    data = {"name": name, "shortest": SHORTEST, "problems": [] if error is None else error.diagnostics}
+    response = respond(call, None, View("first.html", _TITLE, data, 200 if error is None else error.http_status))
+    response.headers["Referrer-Policy"] = "no-referrer"  # the address is the secret
+    return response
 
 
 def _find(call: Call) -> FirstLink:
@@ -52,7 +37,7 @@ def _find(call: Call) -> FirstLink:
 
 async def _look_at(call: Call) -> Response:
     _find(call)
-    return _show()
+    return _show(call)
 
 
 async def _take(call: Call) -> Response:
@@ -63,7 +48,7 @@ async def _take(call: Call) -> Response:
     try:
         account = await to_thread.run_sync(link.add, name.strip(), password)
     except InvalidValueError as error:
-        return _show(name, error.diagnostics[0].summary, 422)
+        return _show(call, name, error)
     person = Person(account.name, account.role, "account")
     signed_in = call.web.identity.begin_session(call.request, person, account.changed)
     response = RedirectResponse("/", 303, {"Cache-Control": "no-store"})

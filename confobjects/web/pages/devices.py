@@ -27,7 +27,7 @@ from confobjects.web.pages.forms import read_form
 from confobjects.web.pages.places import find_place
 from confobjects.web.pages.runs import KEPT, RUNS, Run, RunKind, in_thread
 from confobjects.web.pages.views import HEADERS, Redirect, View
-from confobjects.web.pages.watching import find_run, stream
+from confobjects.web.pages.watching import find_run, see_run, stream
 
 if TYPE_CHECKING:
     from confobjects.management import ManagementContext
@@ -91,7 +91,7 @@ def _show_codes(codes: DeviceCodes) -> ShownCodes:
 
 def show_consent(call: Call, _context: ManagementContext) -> View:
     """Return the page of a consent that is waited for, or was given, or refused."""
-    run = find_run(call, CONSENTS)
+    run = see_run(call, CONSENTS)
     status = 200 if run.error is None else run.error.http_status
     return View("consent.html", f"Authorise {run.facts['name']}", {"run": run}, status)
 

@@ -36,7 +36,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(exact=_write_exact, block=_write_block)
+    environment.filters.update(exact=_write_exact, block=_write_block, when=_write_time)
     environment.globals.update(asset=locate_asset, offer=offer_remedies, details=_list_details)
     return environment
 
@@ -56,6 +56,15 @@ def _write_exact(text: str) -> Markup:
 def _write_block(text: str) -> Markup:
     """Return a text of several lines."""
     return escape(make_block_visible(text))
+
+
+def _write_time(text: str) -> Markup:
+    """Return a time (RFC 3339, in UTC) as people read it; another text as it is."""
+    day, letter, rest = text.partition("T")
+    if not letter or not rest.endswith("Z"):
+        return escape(_show(text))
+    shown = f"{day} {rest.removesuffix('Z').partition('.')[0]} UTC"
+    return Markup('<time datetime="{}">{}</time>').format(text, make_visible(shown))
 
 
 def _list_details(problem: Diagnostic) -> list[str]:

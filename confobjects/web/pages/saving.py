@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from confobjects.web.pages.forms import Form, read_form
 from confobjects.web.pages.runs import RUNS, Run, RunKind
 from confobjects.web.pages.views import HEADERS, Redirect, View, respond
-from confobjects.web.pages.watching import find_run, stream
+from confobjects.web.pages.watching import see_run, stream
 
 if TYPE_CHECKING:
     from confobjects.management import ManagementContext
@@ -59,7 +59,7 @@ async def _save(call: Call, form: Form, save: Save, run: Run) -> View | Redirect
 
 def show_save(call: Call, _context: ManagementContext) -> View | Redirect:
     """Return the page of a save that is under way; of one that is over, what came of it."""
-    run = find_run(call, SAVES)
+    run = see_run(call, SAVES)
     if run.error is not None:
         raise run.error
     if not run.is_over:

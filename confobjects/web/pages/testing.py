@@ -27,7 +27,7 @@ from confobjects.web.pages.remedies import Offer
 from confobjects.web.pages.runs import RUNS, Run, RunKind, in_thread
 from confobjects.web.pages.starting import evaluate
 from confobjects.web.pages.views import HEADERS, View, respond
-from confobjects.web.pages.watching import find_run, stream
+from confobjects.web.pages.watching import see_run, stream
 
 if TYPE_CHECKING:
     from confobjects.management import ManagementContext
@@ -241,7 +241,7 @@ def _prepare(call: Call, context: ManagementContext, form: Form) -> Prepared:
 
 def show_run(call: Call, context: ManagementContext) -> View:
     """Return the page of a test that is under way or over."""
-    run = find_run(call, TESTS)
+    run = see_run(call, TESTS)
     sends = bool(run.facts["to"])
     title = f"{'Test email from' if sends else 'Test of'} {run.facts['name']}"
     del context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from copy import copy
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response, StreamingResponse
@@ -21,6 +22,14 @@ _PERIOD: Final = 10.0
 def find_run(call: Call, kind: RunKind) -> Run:
     """Return the run that an address means. Raises NoSuchObjectError."""
     return RUNS.find(kind, call.request.path_params["key"], call.caller.name)
+
+
+def see_run(call: Call, kind: RunKind) -> Run:
+    """Return a run as it is now, for a page: it does not go on while the page is made. Raises NoSuchObjectError."""
+    found = copy(find_run(call, kind))
+    found.stages = [copy(one) for one in found.stages]
+    found.facts = dict(found.facts)
+    return found
 
 
 def stream(kind: RunKind) -> Answer:
