@@ -135,6 +135,11 @@ class Storage(Protocol):
         ...
 
     @property
+    def answers_at_once(self) -> bool:
+        """Whether a read now is answered from memory: no file has to be read first, no server asked, no writer waited for."""
+        ...
+
+    @property
     def warnings(self) -> list[Diagnostic]:
         """Warnings about the storage so far, for example that it is missing, or that entries have no parent."""
         ...

@@ -117,6 +117,12 @@ class LdifFileStorage:
         return not self.holds_alike
 
     @property
+    def answers_at_once(self) -> bool:
+        """Whether the file is as it was read last."""
+        version = self._version
+        return version is not None and files.signature_of(self.path) == version.signature
+
+    @property
     def warnings(self) -> list[Diagnostic]:
         """Warnings for the user: the file is missing, or entries have no parent."""
         version = self._current_version()

@@ -60,6 +60,11 @@ class MemoryStorage:
         """Whether an entry is found by every DN equal to its own: it is, unless several entries are."""
         return not self._tree.holds_alike
 
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether no other thread writes."""
+        return self._owner in (None, get_ident())
+
     def read(self, dn: DN, attributes: Sequence[str] | None = None) -> Entry | None:  # noqa: ARG002 - returns all
         """Return an entry, or None if it does not exist."""
         return self._tree.read(dn)

@@ -82,6 +82,25 @@ def test_what_is_added_is_read(filled: Storage) -> None:
     assert wanted.get("a") == ("1", "2")
 
 
+def test_what_answers_at_once_is_what_is_stored_now(filled: Storage) -> None:
+    filled.read(ONE)
+    assert filled.answers_at_once is filled.serialises_writers  # a directory is asked each time
+    if filled.url.startswith("memory:"):
+        with filled.writing():
+            assert in_another_thread(lambda: _require(not filled.answers_at_once)) == []
+    elif filled.serialises_writers:
+        commit(open_storage(filled.url), modify(ONE, Modification("add", "a", ["3"])))
+        assert not filled.answers_at_once
+        found = filled.read(ONE)
+        assert found is not None
+        assert found.get("a") == ("1", "2", "3")
+        assert filled.answers_at_once
+
+
+def _require(found: bool) -> None:
+    assert found
+
+
 def test_a_snapshot_has_every_entry_as_it_was_then(filled: Storage) -> None:
     first = filled.snapshot()
     if first is None:

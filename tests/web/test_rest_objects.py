@@ -12,6 +12,7 @@ import confobjects
 from confobjects.definitions import Registry
 from confobjects.definitions_loading import load_registry
 from confobjects.errors import CODES, ConfobjectsError
+from confobjects.objects.changes import PropertyChanges
 from confobjects.reference.examples import example_object
 from confobjects.web.addresses import Addresses
 from confobjects.web.api.table import ENDPOINTS
@@ -110,6 +111,15 @@ def lives(api: Api, address: str, body: Any, label: str) -> bool:
     gone = api.delete(address)
     assert gone.status_code in (200, 400), (label, gone.text)  # one that always is there cannot be deleted
     return True
+
+
+def test_a_read_without_a_thread_sees_what_another_process_has_changed(there: Api, tmp_path: Path) -> None:
+    served, read = there.web.served, lambda: there.get(ONE).json()["properties"]["enabled"]
+    assert [read(), served.glance(lambda _: "at once"), read()] == [True, "at once", True]
+    with confobjects.open(f"ldif:{tmp_path / 'config.ldif'}") as other:
+        other.modify("mail-server", "one", PropertyChanges(set={"enabled": ["false"]}))
+    assert served.glance(lambda _: "stale") is None
+    assert read() is False
 
 
 def test_a_singleton_has_the_tag_of_its_emptiness(api: Api) -> None:

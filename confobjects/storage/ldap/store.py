@@ -54,6 +54,7 @@ class LdapStorage(DirectoryWriter):
     serialises_writers = False
     finds_alike = False
     holds_alike = False
+    answers_at_once = False
 
     def __init__(  # noqa: PLR0913 - the servers, the login, and limits passed by keyword
         self,

@@ -74,18 +74,23 @@ async def _list_kinds(call: Call) -> Response:
 async def _get(call: Call) -> Response:
     names = read_names(call.request)
 
+    def glance(context: ManagementContext) -> Response | None:
+        place = find_place(context.registry, names)
+        return None if place.is_list else _answer_object(call, context, place)
+
     def work(context: ManagementContext) -> Response:
         place = find_place(context.registry, names)
-        if place.is_list:
-            wishes = read_wishes(Query(call.request, *LIST_PARAMETERS), place, context.registry)
-            return answer_json(describe_list(context, place, wishes))
-        current = Query(call.request, ("current",)).flag("current")
-        return _answer_object(call, context, place, current=current)
+        if not place.is_list:
+            return _answer_object(call, context, place)
+        wishes = read_wishes(Query(call.request, *LIST_PARAMETERS), place, context.registry)
+        return answer_json(describe_list(context, place, wishes))
 
-    return await call.web.served.read(work)
+    found = call.web.served.glance(glance)
+    return await call.web.served.read(work) if found is None else found
 
 
-def _answer_object(call: Call, context: ManagementContext, place: Place, *, current: bool) -> Response:
+def _answer_object(call: Call, context: ManagementContext, place: Place) -> Response:
+    current = Query(call.request, ("current",)).flag("current")
     world = context.world()
     obj = context.get(place.relation.name, place.names, world)
     tag = tag_of(context.site, world, obj)

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from confobjects.records import Record
 from confobjects.web.serving.access_log import Served, Write
+from confobjects.web.serving.gathering import GatheringTransport
 
 if TYPE_CHECKING:
     import asyncio
@@ -47,7 +48,7 @@ class DeadlineProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the head of a request."""
-        super().connection_made(transport)
+        super().connection_made(GatheringTransport(transport, self.loop))
         self._wait_for_next()
 
     def connection_lost(self, exc: Exception | None) -> None:
