@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Self
 from confobjects.errors import NoSuchObjectError
 from confobjects.management.world import Overlay, StorageWorld, describe_absence
 from confobjects.objects.model import ManagedObject
-from confobjects.paths import ROOT, Name
+from confobjects.paths import ROOT, ManagedObjectPath, Name
 from confobjects.texts.names import normal_name
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from confobjects.definitions import Registry
+    from confobjects.definitions import Registry, Relation
     from confobjects.definitions.installed import InstalledText
     from confobjects.diagnostics import Diagnostic
     from confobjects.management.changing.transaction import Given, Transaction
@@ -83,18 +83,33 @@ class ManagementContext:
         With ``properties`` only these are needed: a storage may leave out the others.
         """
         relation = self.registry.relation(kind)
-        lineage = self.registry.lineage(relation)
-        parent = self.registry.path_of(lineage[-2].name, parents) if len(lineage) > 1 else ROOT
         world = world or self.world()
-        if parent != ROOT:
-            above = world.find(parent)
-            if above is None:
-                raise NoSuchObjectError(describe_absence(self.registry, world, parent))
-            parent = above.path  # with its names as they are stored
+        parent = self._find_parent(relation, parents, world)
         found = (
             world.members(relation, parent) if properties is None else world.list_members(relation, parent, properties)
         )
         return sorted(found, key=lambda obj: normal_name(obj.name))
+
+    def list_names(self, kind: str, parents: Name = (), world: StorageWorld | None = None) -> Sequence[str] | None:
+        """Return the names of the objects of a kind, as :meth:`list` has them, without reading the objects.
+
+        None for a kind without names, and where a name is not enough to find an object.
+        """
+        relation = self.registry.relation(kind)
+        world = world or self.world()
+        parent = self._find_parent(relation, parents, world)
+        return world.list_names(relation, parent) if relation.named else None
+
+    def _find_parent(self, relation: Relation, parents: Name, world: StorageWorld) -> ManagedObjectPath:
+        """Return the path that the objects of a relation are below, with its names as they are stored."""
+        lineage = self.registry.lineage(relation)
+        if len(lineage) == 1:
+            return ROOT
+        parent = self.registry.path_of(lineage[-2].name, parents)
+        above = world.find(parent)
+        if above is None:
+            raise NoSuchObjectError(describe_absence(self.registry, world, parent))
+        return above.path
 
     def strays(self, world: StorageWorld | Overlay | None = None) -> Sequence[Diagnostic]:
         """Return at most one warning: how many entries are stored that are no part of the configuration."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self
 
-from confobjects.management.world import StorageWorld
+from confobjects.management.world import NameLists, StorageWorld
 from confobjects.mapping.objects import Mapper
 from confobjects.objects.reading import PropertyReader
 from confobjects.paths import ROOT, ManagedObjectPath
-from confobjects.records import Record
+from confobjects.records import Record, field
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
@@ -39,7 +39,8 @@ class Site(Record):
     ``evaluate`` evaluates expressions. At write time it does not use the environment, only the defaults within them.
     ``sign`` returns who makes a change and when. ``open_sealer`` returns what seals secrets, None without keys.
     ``approve`` is asked before anything is written, tried or tested; without it nobody has to approve of a change.
-    ``machine`` is the name of the machine that this runs on, ``clock`` returns the time as in a signature.
+    ``machine`` is the name of the machine that this runs on, ``clock`` returns the time as in a signature. ``names`` are
+    those of many objects, kept while nothing changes.
     """
 
     registry: Registry
@@ -51,6 +52,7 @@ class Site(Record):
     machine: str = ""
     clock: Callable[[], str] | None = None
     approve: Approve | None = None
+    names: NameLists = field(default_factory=NameLists)
 
     @classmethod
     def of(
@@ -68,16 +70,17 @@ class Site(Record):
         """Return the site with other definitions. See :class:`~confobjects.mapping.objects.Mapper` for ``carried``."""
         if registry is self.registry:
             return self
-        return self.replace(registry=registry, mapper=Mapper(registry, self.storage.base, carried))
+        mapper = Mapper(registry, self.storage.base, carried)
+        return self.replace(registry=registry, mapper=mapper, names=NameLists())
 
     def on(self, storage: Storage) -> Site:
         """Return the same site over another storage, in which changes are only tried."""
         mapper = Mapper(self.registry, storage.base)
-        return self.replace(storage=storage, mapper=mapper, sign=None)
+        return self.replace(storage=storage, mapper=mapper, sign=None, names=NameLists())
 
     def open_world(self) -> StorageWorld:
         """Return a fresh view of the storage."""
-        return StorageWorld(self.registry, self.storage, self.mapper)
+        return StorageWorld(self.registry, self.storage, self.mapper, self.names)
 
     def make_reader(self, world: World | None = None) -> PropertyReader:
         """Return a reader of current values over a view."""

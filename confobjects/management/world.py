@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from confobjects.actions import Remedy, RemedyAction
@@ -10,6 +11,7 @@ from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.mapping.entry import OBJECT_CLASS
 from confobjects.objects.model import ManagedObject
 from confobjects.paths import ROOT, Element, ManagedObjectPath
+from confobjects.texts.names import normal_name
 from confobjects.texts.visible import make_visible
 
 if TYPE_CHECKING:
@@ -21,13 +23,42 @@ if TYPE_CHECKING:
     from confobjects.objects.protocols import World
 
 
+class NameLists:
+    """The names of the objects of relations, sorted: read once for as long as the storage has everything at hand and unchanged.
+
+    To be used by several threads, each of which may do again what another one is doing.
+    """
+
+    def __init__(self) -> None:
+        self._kept: tuple[Mapping[str, Entry] | None, dict[tuple[str, ManagedObjectPath], Sequence[str]]] = (None, {})
+
+    def find(
+        self,
+        snapshot: Mapping[str, Entry] | None,
+        key: tuple[str, ManagedObjectPath],
+        read: Callable[[], Sequence[str]],
+    ) -> Sequence[str]:
+        """Return the names of a relation below a parent, as they are in a snapshot; without one they are read."""
+        if snapshot is None:
+            return read()
+        seen, lists = self._kept
+        if seen is not snapshot:
+            lists = {}
+            self._kept = snapshot, lists
+        found = lists.get(key)
+        if found is None:
+            found = lists[key] = read()
+        return found
+
+
 class StorageWorld:
     """The objects of a storage, each read once. Lives for one operation."""
 
-    def __init__(self, registry: Registry, storage: Storage, mapper: Mapper) -> None:
+    def __init__(self, registry: Registry, storage: Storage, mapper: Mapper, names: NameLists) -> None:
         self.registry = registry
         self.storage = storage
         self.mapper = mapper
+        self._sorted = names
         self.entries: dict[ManagedObjectPath, Entry] = {}
         self._objects: dict[ManagedObjectPath, ManagedObject | None] = {}
         self._members: dict[tuple[str, ManagedObjectPath], list[ManagedObjectPath]] = {}
@@ -132,6 +163,25 @@ class StorageWorld:
             ]
             self._members[key] = [obj.path for obj in objects]
         return [obj for path in self._members[key] if (obj := self.find(path)) is not None]
+
+    def list_names(self, relation: Relation, parent: ManagedObjectPath) -> Sequence[str] | None:
+        """Return the names of the objects of a relation below a parent, sorted ignoring case: no object is read.
+
+        None where several have equal names, so that a name is not enough to find one.
+        """
+        snapshot = self.storage.snapshot()
+
+        def read() -> Sequence[str]:
+            object_class = self.registry.definition(relation.target).object_classes[-1]
+            needed = (OBJECT_CLASS, relation.naming_attribute)
+            found = self.storage.search(self.mapper.branch_of(relation, parent), "one", object_class, needed)
+            names = (entry.dn.name_by(relation.naming_attribute) for entry in found)
+            return sorted(filter(None, names), key=normal_name)
+
+        names = self._sorted.find(snapshot, (relation.name, parent), read)
+        if self.storage.finds_alike:
+            return names
+        return None if any(normal_name(one) == normal_name(other) for one, other in pairwise(names)) else names
 
     def list_members(
         self, relation: Relation, parent: ManagedObjectPath, properties: Sequence[str]

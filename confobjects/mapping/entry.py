@@ -12,7 +12,7 @@ Laws of this module:
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
@@ -31,16 +31,19 @@ class Entry:
     """An entry: its DN and its attributes. Treat it as frozen.
 
     ``attributes`` maps names, in their own spelling, to the values, at least one each. Attributes given without
-    values are left out; names that differ in case only are one attribute, spelled as the first.
+    values are left out; names that differ in case only are one attribute, spelled as the first. ``memo`` is what somebody has
+    made of the entry, with what it was made by; it is no part of it.
     """
 
-    __slots__ = ("attributes", "dn")
+    __slots__ = ("attributes", "dn", "memo")
 
     dn: DN
     attributes: Mapping[str, Values]
+    memo: tuple[object, Any] | None
 
     def __init__(self, dn: DN, attributes: Mapping[str, Iterable[Value]]) -> None:
         self.dn = dn
+        self.memo = None
         kept: dict[str, Values] = {}
         several: dict[str, list[Value]] = {}  # so that the values of many spellings are not copied for each
         spellings: dict[str, str] = {}
@@ -59,6 +62,7 @@ class Entry:
         entry = cls.__new__(cls)
         entry.dn = dn
         entry.attributes = attributes
+        entry.memo = None
         return entry
 
     def get(self, name: str) -> Values:

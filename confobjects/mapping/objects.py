@@ -65,6 +65,8 @@ class Mapper:
         self._branches: dict[str, tuple[tuple[str, str], ...]] = {}
         self._names: dict[tuple[str, str, str], str | None] = {}
         self._types: dict[tuple[str, Values], tuple[ManagedObjectDefinition, str]] = {}
+        self._maker: tuple[object, ...] = ()
+        """What the last entry was read with."""
 
     # -- paths and DNs -------------------------------------------------------------------------------------------
 
@@ -213,7 +215,30 @@ class Mapper:
     # -- decoding ------------------------------------------------------------------------------------------------
 
     def decode(self, entry: Entry, relation: Relation, parent: ManagedObjectPath) -> ManagedObject:
-        """Return the object an entry holds, with every problem of reading it; never raises for broken data."""
+        """Return the object an entry holds, with every problem of reading it; never raises for broken data.
+
+        An entry remembers the object that it was read as last: entries outlive requests, and most of them never change.
+        """
+        maker = self._describe_reading(relation, parent)
+        memo = entry.memo
+        if memo is not None and memo[0] == maker:
+            known: ManagedObject = memo[1]
+            return known
+        found = self._decode(entry, relation, parent)
+        if not self._carried:
+            entry.memo = (maker, found)
+        return found
+
+    def _describe_reading(self, relation: Relation, parent: ManagedObjectPath) -> tuple[object, ...]:
+        """Return all that an object depends on besides its entry; the same one while many entries are read."""
+        maker = (self.registry, self.base, relation, parent, self._carried or None)
+        known = self._maker
+        if maker == known:
+            return known
+        self._maker = maker
+        return maker
+
+    def _decode(self, entry: Entry, relation: Relation, parent: ManagedObjectPath) -> ManagedObject:
         problems: list[Diagnostic] = []
         name = own = entry.dn.name_by(relation.naming_attribute) if relation.named else None
         if relation.named and not own:  # the whole RDN identifies the entry

@@ -395,9 +395,10 @@ class LdifFileStorage:
         from confobjects.storage.history import digest_of
 
         signature = files.signature_of(target)
+        digest = self._digest
         if signature is not None and (known := lines.find_digest(signature)) is not None:
-            self._digest = known, signature
-        elif signature is None or self._digest is None or self._digest[1] != signature:
+            digest = known, signature
+        elif signature is None or digest is None or digest[1] != signature:
             version = self._version
             found: tuple[bytes | None, files.FileSignature | None] | None
             if version is not None and version.signature == signature:
@@ -405,8 +406,9 @@ class LdifFileStorage:
             else:
                 self._content = files.read(target)
                 found = self._content or (None, None)
-            self._digest = digest_of(found[0]), found[1]
-        return self._digest
+            digest = digest_of(found[0]), found[1]
+        self._digest = digest
+        return digest
 
     def forget_secrets(self, is_kept: Callable[[NotedChange], bool], *, dry_run: bool = False) -> int:
         """Remove the protected part of each record of the history that a function does not keep; return how many."""

@@ -60,11 +60,13 @@ class Tree:
     @property
     def _children(self) -> dict[str, dict[str, None]]:
         """Normal DN -> the DNs directly below it, as an ordered set. Built on first use: one read does not need it."""
-        if self._index is None:
-            self._index = {}
+        index = self._index
+        if index is None:
+            index = {}
             for key in self.entries:
-                self._link(key)
-        return self._index
+                index.setdefault(_parent_key(key), {})[key] = None
+            self._index = index  # when it is whole: several threads may read
+        return index
 
     def _link(self, key: str) -> None:
         if self._index is not None:

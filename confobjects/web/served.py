@@ -2,8 +2,9 @@
 
 Laws of this module:
 
-1. An open configuration is used by one thread at a time. It is used again, and closed when it failed, or when the definitions
-   have changed since it was opened.
+1. A storage that lets its writers in one by one, a file or memory, is opened once and used by several threads: what is read of it is
+   kept once. Any other one is used by one thread at a time, and used again; it is closed when it failed. Both are opened
+   anew when the definitions have changed.
 2. Every read sees what is stored at that moment: whoever has been told that a change was made sees it.
 3. A change is signed with the name of the person who makes it, and judged by the role of that person before it is written. What
    only reads changes nothing.
@@ -46,8 +47,9 @@ class Served:
 
     def __init__(self, open_one: Open, *, act_as: bool = False) -> None:
         self._open_one = open_one
-        self._act_as = act_as
-        self._kept: list[tuple[int, ManagementContext]] = []
+        self._kept: list[ManagementContext] = []
+        self._shared: ManagementContext | None = None
+        """The one that several threads use, if the storage is of that kind."""
         self._generation = 0
         self._lock = threading.Lock()
         self._readers = CapacityLimiter(_READERS)
@@ -69,12 +71,10 @@ class Served:
 
         ``work`` reads few objects and waits for nothing. Raises what it raises.
         """
-        with self._lock:
-            generation, context = self._kept.pop() if self._kept else (0, None)
-        if context is None:
+        shared = self._shared
+        if shared is None or not shared.storage.answers_at_once:
             return None
-        with self._hold(generation, context):
-            return work(_for_reading(context)) if context.storage.answers_at_once else None
+        return work(_for_reading(shared))
 
     async def change(self, person: Person, source: str, work: Callable[[ManagementContext], T]) -> T:
         """Return what a function does to the configuration, or only tries, in the name of a person. Raises what it raises.
@@ -109,8 +109,9 @@ class Served:
         """Open the configuration anew for every later request, because its definitions have changed."""
         with self._lock:
             self._generation += 1
-            kept, self._kept = self._kept, []
-        for _, context in kept:
+            kept = [*self._kept, *(() if self._shared is None else (self._shared,))]
+            self._kept, self._shared = [], None
+        for context in kept:
             context.close()
 
     def close(self) -> None:
@@ -125,29 +126,35 @@ class Served:
     def _borrow(self) -> Iterator[ManagementContext]:
         with self._lock:
             generation = self._generation
-            context = self._kept.pop()[1] if self._kept else None
-        context = context or self._open_one()
-        with self._hold(generation, context):
-            yield context
-
-    @contextmanager
-    def _hold(self, generation: int, context: ManagementContext) -> Iterator[None]:
-        """Use a configuration, and keep it for whoever comes next unless it fails."""
+            context = self._shared or (self._kept.pop() if self._kept else None)
+        context = context or self._open(generation)
         try:
-            yield
+            yield context
         except (CannotConnectError, StorageError):
-            context.close()
+            self._give_back(None, context)
             raise
         except BaseException:
             self._give_back(generation, context)
             raise
         self._give_back(generation, context)
 
-    def _give_back(self, generation: int, context: ManagementContext) -> None:
+    def _open(self, generation: int) -> ManagementContext:
+        """Return an open configuration: the shared one, if the storage is of that kind and somebody else was faster."""
+        made = self._open_one()
         with self._lock:
+            if not made.storage.serialises_writers or generation != self._generation:
+                return made
+            self._shared = self._shared or made
+            return self._shared
+
+    def _give_back(self, generation: int | None, context: ManagementContext) -> None:
+        """Keep one that nobody else uses, if it is of the generation that counts; close it otherwise."""
+        with self._lock:
+            if context is self._shared:
+                return
             is_kept = generation == self._generation and len(self._kept) < _KEPT
             if is_kept:
-                self._kept.append((generation, context))
+                self._kept.append(context)
         if not is_kept:
             context.close()
 

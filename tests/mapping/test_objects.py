@@ -45,6 +45,16 @@ def test_paths_and_dns(text: str, dn: str) -> None:
     assert str(path(depot(), text)) == text
 
 
+def test_an_entry_is_read_once_for_all_who_read_it_alike() -> None:
+    relation = depot().relation("store")
+    entry = Entry(DN.parse("cn=one,cn=Stores,cn=Depot,cn=config"), {"objectClass": ("top", "ds-cfg-store")})
+    found = Mapper(depot(), BASE).decode(entry, relation, ROOT)
+    assert Mapper(depot(), BASE).decode(entry, relation, ROOT) is found
+    for other in (Mapper(depot(), DN.parse("dc=x")), Mapper(depot(), BASE, {"store": {}})):
+        assert other.decode(entry, relation, ROOT) is not found
+    assert Mapper(depot(), BASE).decode(entry, relation, path(depot(), "/queue/q")).path != found.path
+
+
 @pytest.mark.parametrize(
     ("text", "dns"),
     [

@@ -114,7 +114,11 @@ def lives(api: Api, address: str, body: Any, label: str) -> bool:
 
 
 def test_a_read_without_a_thread_sees_what_another_process_has_changed(there: Api, tmp_path: Path) -> None:
-    served, read = there.web.served, lambda: there.get(ONE).json()["properties"]["enabled"]
+    served = there.web.served
+
+    def read() -> object:
+        return there.get(ONE).json()["properties"]["enabled"]
+
     assert [read(), served.glance(lambda _: "at once"), read()] == [True, "at once", True]
     with confobjects.open(f"ldif:{tmp_path / 'config.ldif'}") as other:
         other.modify("mail-server", "one", PropertyChanges(set={"enabled": ["false"]}))
@@ -366,6 +370,34 @@ def test_a_list_comes_in_parts_in_order(api: Api) -> None:
         cursor = f"&cursor={part['cursor']}"
         assert api.get(f"/objects/mail-servers?limit=2{cursor}").status_code == 400
     assert found == ["s5", "s2", "s1", "s4", "s3", "s0", "s6"]
+
+
+def _walk(api: Api, query: str) -> list[str]:
+    """Return the names of a list that is taken in parts."""
+    found, cursor = list[str](), ""
+    while True:
+        part = api.get(f"/objects/mail-servers?{query}{cursor}").json()
+        found.extend(item["name"] for item in part["items"])
+        if "cursor" not in part:
+            return found
+        cursor = f"&cursor={part['cursor']}"
+
+
+def test_a_list_by_names_is_the_list_by_values_and_reads_only_its_part(tmp_path: Path) -> None:
+    served = Api(serve(tmp_path))
+    for name in ("b", "A", "a b", "ü", "C"):
+        served.put(f"/objects/mail-servers/{name}", SERVER)
+    api = Api(serve(tmp_path))
+    first = api.get("/objects/mail-servers?limit=2").json()
+    assert ([item["name"] for item in first["items"]], first["total"]) == (["A", "a b"], 5)
+    entries = api.web.served.glance(lambda context: context.storage.snapshot())
+    assert entries is not None
+    assert {entry.dn.name for entry in entries.values() if entry.memo is not None} == {"A", "a b"}
+    for limit in (1, 2, 5):
+        assert _walk(api, f"limit={limit}") == _walk(api, f"limit={limit}&type=generic") == ["A", "a b", "b", "C", "ü"]
+    served.delete("/objects/mail-servers/b")
+    served.put("/objects/mail-servers/aa", SERVER)
+    assert _walk(api, "limit=2") == ["A", "a b", "aa", "C", "ü"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.diagnostics import Diagnostic, suggest_name
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from confobjects.definitions import PropertyDefinition, Registry, Relation
+    from confobjects.management import StorageWorld
     from confobjects.management.context import ManagementContext
     from confobjects.objects.model import ManagedObject
     from confobjects.objects.reading import PropertyReader
@@ -69,6 +71,11 @@ class Wishes(Record):
     limit: int = _USUAL
     after: tuple[Key, ...] | None = None
     properties: tuple[str, ...] | None = None
+
+    @property
+    def need_names_only(self) -> bool:
+        """Whether the names of the objects tell which of them are in the list, and in which order."""
+        return not (self.filters or self.search or self.type or self.order)
 
 
 def read_wishes(query: Query, place: Place, registry: Registry) -> Wishes:
@@ -186,8 +193,45 @@ def _words_of(order: Sequence[Order]) -> list[str]:
 
 
 def describe_list(context: ManagementContext, place: Place, wishes: Wishes) -> dict[str, Any]:
-    """Return one part of a list."""
+    """Return one part of a list. Where the names tell which part that is, only its objects are read."""
     world = context.world()
+    part = _cut_by_names(context, world, place, wishes) if wishes.need_names_only else None
+    if part is None:
+        part = _cut_by_values(context, world, place, wishes)
+    answer = {
+        "object": place.relation.name,
+        "total": part.total,
+        "items": [_describe_item(obj, context.registry, wishes) for obj in part.objects],
+    }
+    if part.last is not None:
+        answer["cursor"] = _write_cursor(part.last, wishes.order)
+    return answer
+
+
+class _Part(Record):
+    """A part of a list: how many objects the list has, those of the part, and the place of the last one if others follow."""
+
+    total: int
+    objects: Sequence[ManagedObject]
+    last: Sequence[Key] | None
+
+
+def _cut_by_names(context: ManagementContext, world: StorageWorld, place: Place, wishes: Wishes) -> _Part | None:
+    """Return a part of all objects in the order of their names; None where names are not enough."""
+    names = context.list_names(place.relation.name, place.names, world)
+    if names is None:
+        return None
+    first = 0 if wishes.after is None else bisect_right(names, wishes.after[-1], key=_key_of_name)
+    shown = names[first : first + wishes.limit]
+    paths = [context.registry.path_of(place.relation.name, (*place.names, name)) for name in shown]
+    world.read_ahead(paths)
+    objects = [obj for path in paths if (obj := world.find(path)) is not None]
+    is_last = first + len(shown) >= len(names)
+    return _Part(len(names), objects, None if is_last else [_key_of_name(shown[-1])])
+
+
+def _cut_by_values(context: ManagementContext, world: StorageWorld, place: Place, wishes: Wishes) -> _Part:
+    """Return a part of the objects that have what is asked for: each of them is looked at."""
     listing = _Listing(context.site.make_reader(world), wishes)
     found = context.list(place.relation.name, place.names, world)
     fitting = sorted(
@@ -196,15 +240,8 @@ def describe_list(context: ManagementContext, place: Place, wishes: Wishes) -> d
     )
     after = None if wishes.after is None else listing.turn(wishes.after)
     rest = fitting if after is None else [pair for pair in fitting if pair[0] > after]
-    part = rest[: wishes.limit]
-    answer = {
-        "object": place.relation.name,
-        "total": len(fitting),
-        "items": [_describe_item(obj, context.registry, wishes) for _, obj in part],
-    }
-    if len(rest) > len(part):
-        answer["cursor"] = _write_cursor(listing.plain_keys(part[-1][1]), wishes.order)
-    return answer
+    part = [obj for _, obj in rest[: wishes.limit]]
+    return _Part(len(fitting), part, listing.plain_keys(part[-1]) if len(rest) > len(part) else None)
 
 
 def _describe_item(obj: ManagedObject, registry: Registry, wishes: Wishes) -> dict[str, Any]:
@@ -212,6 +249,10 @@ def _describe_item(obj: ManagedObject, registry: Registry, wishes: Wishes) -> di
     if wishes.properties is not None:
         found["properties"] = {name: v for name, v in found["properties"].items() if name in wishes.properties}
     return {**found, "address": f"{API}/objects/{Addresses.of(registry).write_path(obj.path)}"}
+
+
+def _key_of_name(name: str) -> Key:
+    return (1, 0, normal_name(name))
 
 
 class _Descending:
@@ -266,7 +307,7 @@ class _Listing:
 
     def plain_keys(self, obj: ManagedObject) -> list[Key]:
         """Return the place of an object in the order, as a cursor holds it."""
-        return [*(self._read_key(obj, one.name) for one in self._wishes.order), (1, 0, normal_name(obj.name))]
+        return [*(self._read_key(obj, one.name) for one in self._wishes.order), _key_of_name(obj.name)]
 
     def key_of(self, obj: ManagedObject) -> tuple[Any, ...]:
         return self.turn(tuple(self.plain_keys(obj)))
