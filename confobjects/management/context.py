@@ -142,6 +142,18 @@ class ManagementContext:
 
         return records.read_records(self.site)
 
+    def outline(self) -> Sequence[HistoryRecord]:
+        """Return the same without values, in less time: see :mod:`confobjects.management.history.outline`."""
+        from confobjects.management.history.outline import read_outline
+
+        return read_outline(self.site)
+
+    def recorded_change(self, number: int) -> HistoryRecord:
+        """Return one change of the history. Raises :class:`~confobjects.errors.NoSuchObjectError`."""
+        from confobjects.management.history import records
+
+        return records.read_record(self.site, number)
+
     def as_of(self, number: int) -> Objects:
         """Return the stored objects by path as they were right after a change. See :func:`records.rebuild_as_of`."""
         from confobjects.management.history import records

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from confobjects.management.world import NameLists, StorageWorld
 from confobjects.mapping.objects import Mapper
@@ -29,6 +29,17 @@ class ChangeSignature(Record):
     command: str = "api"
 
 
+class Kept:
+    """What is kept of a storage from one operation to the next, for as long as it is so: names of objects, and the outline
+    of the history.
+    """
+
+    def __init__(self) -> None:
+        self.names = NameLists()
+        self.outline: Any = None
+        """What :mod:`confobjects.management.history.outline` has made of the history."""
+
+
 def _open_nothing() -> None:
     """Return that there are no keys."""
 
@@ -39,8 +50,8 @@ class Site(Record):
     ``evaluate`` evaluates expressions. At write time it does not use the environment, only the defaults within them.
     ``sign`` returns who makes a change and when. ``open_sealer`` returns what seals secrets, None without keys.
     ``approve`` is asked before anything is written, tried or tested; without it nobody has to approve of a change.
-    ``machine`` is the name of the machine that this runs on, ``clock`` returns the time as in a signature. ``names`` are
-    those of many objects, kept while nothing changes.
+    ``machine`` is the name of the machine that this runs on, ``clock`` returns the time as in a signature. ``kept`` is
+    what is kept of the storage from one operation to the next.
     """
 
     registry: Registry
@@ -52,7 +63,7 @@ class Site(Record):
     machine: str = ""
     clock: Callable[[], str] | None = None
     approve: Approve | None = None
-    names: NameLists = field(default_factory=NameLists)
+    kept: Kept = field(default_factory=Kept)
 
     @classmethod
     def of(
@@ -71,16 +82,16 @@ class Site(Record):
         if registry is self.registry:
             return self
         mapper = Mapper(registry, self.storage.base, carried)
-        return self.replace(registry=registry, mapper=mapper, names=NameLists())
+        return self.replace(registry=registry, mapper=mapper, kept=Kept())
 
     def on(self, storage: Storage) -> Site:
         """Return the same site over another storage, in which changes are only tried."""
         mapper = Mapper(self.registry, storage.base)
-        return self.replace(storage=storage, mapper=mapper, sign=None, names=NameLists())
+        return self.replace(storage=storage, mapper=mapper, sign=None, kept=Kept())
 
     def open_world(self) -> StorageWorld:
         """Return a fresh view of the storage."""
-        return StorageWorld(self.registry, self.storage, self.mapper, self.names)
+        return StorageWorld(self.registry, self.storage, self.mapper, self.kept.names)
 
     def make_reader(self, world: World | None = None) -> PropertyReader:
         """Return a reader of current values over a view."""

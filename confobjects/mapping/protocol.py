@@ -205,6 +205,10 @@ class Storage(Protocol):
         """
         ...
 
+    def history_mark(self) -> object | None:
+        """Return what is equal for as long as the history is the same; None where only reading it tells. It takes no time."""
+        ...
+
     def moment(self) -> Moment:
         """Return where the storage stands, in less time than reading its history takes."""
         ...

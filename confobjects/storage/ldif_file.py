@@ -431,6 +431,13 @@ class LdifFileStorage:
                 target, lambda data: is_stale(parse(decode(data)).entries.values()), dry_run=dry_run
             )
 
+    def history_mark(self) -> object | None:
+        """Return what the history and the file look like: an edit of the file is a part of the history."""
+        from confobjects.storage.history import path_of
+
+        target = os.path.realpath(self.path)
+        return files.signature_of(path_of(target)), files.signature_of(target)
+
     def moment(self) -> Moment:
         """Return where the history stands. Nothing is read but its beginning and its end."""
         from confobjects.storage.history import read_moment

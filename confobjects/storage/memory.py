@@ -135,6 +135,10 @@ class MemoryStorage:
             self._notes[one.number] = Note(one.text)
         return len(gone)
 
+    def history_mark(self) -> object | None:
+        """Return where the storage stands, and how many changes are noted."""
+        return self._epoch, self._last, len(self._notes)
+
     def moment(self) -> Moment:
         """Return where the storage stands."""
         from confobjects.mapping.journal import Moment

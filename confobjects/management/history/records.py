@@ -196,6 +196,14 @@ def read_records(site: Site) -> list[HistoryRecord]:
     return [record_of(noted) for noted in site.storage.history()]
 
 
+def read_record(site: Site, number: int) -> HistoryRecord:
+    """Return the record of a number, in less time the newer it is. Raises as :func:`find_record` and :func:`read_records`."""
+    noted = site.storage.history(number - 1) if number > 0 else ()
+    if noted and noted[0].number == number:
+        return record_of(noted[0])
+    return find_record(read_records(site), number)
+
+
 def find_record(found: Iterable[HistoryRecord], number: int) -> HistoryRecord:
     """Return the record of a number. Raises :class:`~confobjects.errors.NoSuchObjectError`."""
     numbers = []

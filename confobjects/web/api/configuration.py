@@ -211,8 +211,8 @@ async def _get_change(call: Call) -> Response:
     number = _read_number(call)
 
     def work(context: ManagementContext) -> dict[str, Any]:
-        found = context.history()
-        return record_as_json(records.find_record(found, number), records.find_undone(found), context.registry)
+        undone = records.find_undone(context.outline())
+        return record_as_json(context.recorded_change(number), undone, context.registry)
 
     return answer_json(await call.web.served.read(work))
 

@@ -115,9 +115,9 @@ class Editing:
 
     @cached_property
     def history(self) -> Sequence[HistoryRecord]:
-        """The changes that the storage keeps a record of; nothing where it keeps none."""
+        """The changes that the storage keeps a record of, without values; nothing where it keeps none."""
         try:
-            return self.context.history()
+            return self.context.outline()
         except NoSuchObjectError:
             return ()
 

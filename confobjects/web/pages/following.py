@@ -38,12 +38,12 @@ def judge_running(context: ManagementContext) -> FollowersVerdict:
     """Return how the running services stand to the newest change."""
     reports = context.storage.followers()  # read first: one may report a change as soon as it is made
     try:
-        history = context.history()
+        history = context.outline()
+        newest = context.recorded_change(history[-1].number) if history else None
     except NoSuchObjectError:
         return judge_followers(reports, AskedChange(None), None, current_time())
-    if not history:
+    if newest is None:
         return judge_followers(reports, AskedChange(0), 0, current_time())
-    newest = history[-1]
     places = recorded_places(newest.changes) if newest.state == "done" else None
     return judge_followers(reports, AskedChange(newest.number, places), newest.number, current_time())
 

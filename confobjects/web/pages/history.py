@@ -48,7 +48,7 @@ class Headline(Record):
 
 def show_history(call: Call, context: ManagementContext) -> View:
     """Return the page of all changes, or of those of one object, the newest first."""
-    found = context.history()
+    found = context.outline()
     by = records.find_undone(found)
     of = call.request.query_params.get("of", "")
     chosen = found if not of else records.select_for_object(found, _parse_path(context, of))
@@ -122,8 +122,7 @@ def _take_back(call: Call, context: ManagementContext, number: int, how: str, *,
 def _show_change(
     call: Call, context: ManagementContext, number: int, wanted: str = "", outcome: Outcome = NOTHING
 ) -> View:
-    found = context.history()
-    one = records.find_record(found, number)
+    one, found = context.recorded_change(number), context.outline()
     data = {
         "one": make_headline(one, records.find_undone(found)),
         "undoes": one.undoes,
@@ -159,7 +158,7 @@ def undo_change(call: Call, context: ManagementContext, form: Form) -> View | Re
 
 def compare(call: Call, context: ManagementContext) -> View:
     """Return the page on which two versions of the configuration are compared: as they were right after two changes."""
-    numbers = [one.number for one in context.history()]
+    numbers = [one.number for one in context.outline()]
     older, newer = (_choose(call, name, numbers, default) for name, default in (("from", 0), ("to", -1)))
     older, newer = sorted((older, newer))
     data = {"numbers": [0, *numbers], "older": older, "newer": newer, "plan": _compare(context, older, newer)}

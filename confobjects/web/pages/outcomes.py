@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from confobjects.errors import ConfobjectsError
-from confobjects.management.history import records
 from confobjects.records import Record
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def describe_saved(context: ManagementContext, number: int) -> Saved | None:
     from confobjects.web.pages.reviewing import list_actions, list_commands
 
     try:
-        one = records.find_record(context.history(), number)
+        one = context.recorded_change(number)
     except ConfobjectsError:
         return None
     untested = any(change.test in {"untested", "declined"} for change in one.changes)
