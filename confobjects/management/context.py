@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
 from confobjects.errors import NoSuchObjectError
@@ -99,6 +99,16 @@ class ManagementContext:
         world = world or self.world()
         parent = self._find_parent(relation, parents, world)
         return world.list_names(relation, parent) if relation.named else None
+
+    def find_some(
+        self, kind: str, parents: Name, names: Iterable[str], world: StorageWorld | None = None
+    ) -> Sequence[ManagedObject]:
+        """Return the objects of some names, in their order and without those that are not there; they are read together."""
+        above = (parents,) if isinstance(parents, str) else parents
+        paths = [self.registry.path_of(kind, (*above, name)) for name in names]
+        world = world or self.world()
+        world.read_ahead(paths)
+        return [obj for path in paths if (obj := world.find(path)) is not None]
 
     def _find_parent(self, relation: Relation, parents: Name, world: StorageWorld) -> ManagedObjectPath:
         """Return the path that the objects of a relation are below, with its names as they are stored."""

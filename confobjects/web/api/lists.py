@@ -223,9 +223,7 @@ def _cut_by_names(context: ManagementContext, world: StorageWorld, place: Place,
         return None
     first = 0 if wishes.after is None else bisect_right(names, wishes.after[-1], key=_key_of_name)
     shown = names[first : first + wishes.limit]
-    paths = [context.registry.path_of(place.relation.name, (*place.names, name)) for name in shown]
-    world.read_ahead(paths)
-    objects = [obj for path in paths if (obj := world.find(path)) is not None]
+    objects = context.find_some(place.relation.name, place.names, shown, world)
     is_last = first + len(shown) >= len(names)
     return _Part(len(names), objects, None if is_last else [_key_of_name(shown[-1])])
 

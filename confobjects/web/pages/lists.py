@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from confobjects.definitions import Registry, Relation
-    from confobjects.management import ManagementContext
+    from confobjects.management import ManagementContext, StorageWorld
     from confobjects.management.verifying import Standing
     from confobjects.objects.model import ManagedObject
     from confobjects.web.addresses import Place
@@ -43,13 +43,9 @@ def show_list(call: Call, context: ManagementContext, place: Place) -> View:
     relation, registry = place.relation, context.registry
     world = context.world()
     columns = list(registry.definition(relation.target).list_columns)
-    found = context.list(relation.name, place.names, world, properties=columns)
     display = ListDisplay(context.site.make_reader(world), Units())
-    wanted = call.request.query_params.get("q", "").strip()
-    rows = [obj for obj in found if not wanted or _matches(obj, _show_cells(obj, columns, display), wanted)]
-    page = read_page(call, len(rows))
-    some = rows[page * PAGE : (page + 1) * PAGE]
-    standings = _find_standings(context, some)
+    part = _find_part(call, context, place, world)
+    standings = _find_standings(context, part.objects)
     addresses = Addresses.of(registry)
     judge = context.site.make_judge(world)
     made = [
@@ -61,7 +57,7 @@ def show_list(call: Call, context: ManagementContext, place: Place) -> View:
             judge_state(judge, obj),
             name_standing(standings.get(obj.path)),
         )
-        for obj in some
+        for obj in part.objects
     ]
     data = {
         "relation": relation,
@@ -70,15 +66,43 @@ def show_list(call: Call, context: ManagementContext, place: Place) -> View:
         "rows": made,
         "typed": len(registry.types_of(relation)) > 1,
         "tested": registry.definition(relation.target).verification is not None,
-        "wanted": wanted,
-        "total": len(rows),
-        "page": page,
-        "pages": max(1, -(-len(rows) // PAGE)),
+        "wanted": _read_search(call),
+        "total": part.total,
+        "page": part.page,
+        "pages": max(1, -(-part.total // PAGE)),
         "here": addresses.write_list(relation, place.names),
         "crumbs": list_crumbs(registry, relation, place.names),
         "may_change": call.caller.may("change"),
     }
     return View("list.html", capitalise(relation.friendly_plural), data, is_live=True)
+
+
+class _Part(Record):
+    """A page of a list: how many objects the list has, the number of the page, from 0, and its objects."""
+
+    total: int
+    page: int
+    objects: Sequence[ManagedObject]
+
+
+def _read_search(call: Call) -> str:
+    return call.request.query_params.get("q", "").strip()
+
+
+def _find_part(call: Call, context: ManagementContext, place: Place, world: StorageWorld) -> _Part:
+    """Return the page that is asked for. Where nothing is searched for, the names tell which objects that are."""
+    kind, wanted = place.relation.name, _read_search(call)
+    names = None if wanted else context.list_names(kind, place.names, world)
+    if names is None:
+        columns = list(context.registry.definition(place.relation.target).list_columns)
+        display = ListDisplay(context.site.make_reader(world), Units())
+        every = context.list(kind, place.names, world, properties=columns)
+        found = [obj for obj in every if _matches(obj, _show_cells(obj, columns, display), wanted)]
+        page = read_page(call, len(found))
+        return _Part(len(found), page, found[page * PAGE : (page + 1) * PAGE])
+    page = read_page(call, len(names))
+    shown = names[page * PAGE : (page + 1) * PAGE]
+    return _Part(len(names), page, context.find_some(kind, place.names, shown, world))
 
 
 def _is_state(registry: Registry, relation: Relation, name: str) -> bool:

@@ -75,9 +75,10 @@ def _count_objects(context: ManagementContext) -> Iterator[Count]:
     for relation in context.registry.children("root"):
         if relation.hidden or not relation.named:
             continue
-        found = context.list(relation.name, (), world, properties=())
-        label = relation.friendly_plural if len(found) != 1 else relation.friendly
-        yield Count(label, f"/objects/{addresses.write_list(relation)}", len(found))
+        names = context.list_names(relation.name, (), world)
+        number = len(context.list(relation.name, (), world, properties=()) if names is None else names)
+        label = relation.friendly_plural if number != 1 else relation.friendly
+        yield Count(label, f"/objects/{addresses.write_list(relation)}", number)
 
 
 def check(sources: Sources, context: ManagementContext) -> Checked:
