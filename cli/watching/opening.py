@@ -35,6 +35,8 @@ class FollowedPlace:
         self.url = self._place.url
         self.registry = invocation.registry
         self.options: dict[str, Any] = invocation.storage_options(self.url)
+        self.reading: dict[str, Any] = self.options
+        """The options that the configuration itself is opened with."""
         if not is_directory(self.url):
             invocation.tell_of_connection()
 
@@ -68,7 +70,7 @@ class FollowedPlace:
         def open_site() -> tuple[Site, LiveSources, str]:
             directory = self._place.instance_directory
             sources = LiveSources(self._invocation.make_sources, directory, startup.SealingKeys(os.environ))
-            opened = startup.read_configuration(self.url, self.registry, missing_ok=False, **self.options)
+            opened = startup.read_configuration(self.url, self.registry, missing_ok=False, **self.reading)
             return Site.of(opened.registry, opened.storage, sources), sources, directory
 
         return open_site

@@ -57,6 +57,13 @@ class _FileVersion(Record):
     signature: files.FileSignature | None
 
 
+class SharedVersion:
+    """The newest version of one file that was read or written, for storages of a process that are opened with the same options."""
+
+    def __init__(self) -> None:
+        self.newest: _FileVersion | None = None
+
+
 class LdifFileStorage:
     """A storage in an LDIF file.
 
@@ -64,7 +71,8 @@ class LdifFileStorage:
     creates the file, readable only by this user. ``base`` overrides the base DN, which
     ``find_base`` otherwise finds from the entries; without both it is the first entry. A writer waits up to ``deadline``
     seconds for another one. ``archives`` is the number of previous versions kept in ``<file>.archive``.
-    ``memory`` remembers entries with definitions that need not be read again.
+    ``memory`` remembers entries with definitions that need not be read again. What one storage has read need not be read by others
+    with the same ``version``, and is in memory once; they are all opened with the same other options.
     """
 
     serialises_writers = True
@@ -79,6 +87,7 @@ class LdifFileStorage:
         deadline: float = 10.0,
         archives: int = 20,
         memory: HolderMemory | None = None,
+        version: SharedVersion | None = None,
     ) -> None:
         self.path = os.path.abspath(os.path.expanduser(path))
         self.url = f"ldif:{self.path}"
@@ -88,7 +97,7 @@ class LdifFileStorage:
         self._deadline = deadline
         self._archives = archives
         self._memory = memory
-        self._version: _FileVersion | None = None
+        self._shared = version or SharedVersion()
         self._writer: _FileVersion | None = None
         self._owner: int | None = None
         self._remarks: list[Diagnostic] = []
@@ -100,6 +109,15 @@ class LdifFileStorage:
         """The digest of the file, with the signature that it had then."""
 
     # -- reading -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _version(self) -> _FileVersion | None:
+        """The file as it was read last."""
+        return self._shared.newest
+
+    @_version.setter
+    def _version(self, version: _FileVersion) -> None:
+        self._shared.newest = version
 
     @property
     def base(self) -> DN:
@@ -196,8 +214,8 @@ class LdifFileStorage:
         """Return the file as it is now. A writer gets it as it was when the writing began."""
         if self._writer is not None and self._owner == get_ident():
             return self._writer
-        version = self._version
-        if version is None or files.signature_of(self.path) != version.signature:
+        version, signature = self._version, files.signature_of(self.path)
+        if version is None or signature != version.signature or (signature is None and not self._missing_ok):
             version = self._version = self._load()
         return version
 
@@ -522,7 +540,7 @@ class LdifFileStorage:
 
     def close(self) -> None:
         """Discard what was read. No file stays open between calls."""
-        self._version = None
+        self._shared = SharedVersion()
 
     def __enter__(self) -> Self:
         return self
@@ -540,6 +558,7 @@ def open_url(  # noqa: PLR0913 - each is an option, passed by keyword
     deadline: float = 10.0,
     archives: int = 20,
     memory: HolderMemory | None = None,
+    version: SharedVersion | None = None,
 ) -> LdifFileStorage:
     """Return the storage of a URL ``ldif:PATH``; a leading ``~`` is the home directory.
 
@@ -564,4 +583,5 @@ def open_url(  # noqa: PLR0913 - each is an option, passed by keyword
         deadline=deadline,
         archives=archives,
         memory=memory,
+        version=version,
     )

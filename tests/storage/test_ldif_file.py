@@ -19,7 +19,7 @@ from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modi
 from confobjects.mapping.ldif import NEW_DOCUMENT
 from confobjects.storage import locking, replacing
 from confobjects.storage.archives import list_archives
-from confobjects.storage.ldif_file import LdifFileStorage
+from confobjects.storage.ldif_file import LdifFileStorage, SharedVersion
 
 CONFIG = DN.parse("cn=config")
 ONE = DN.parse("cn=one,cn=config")
@@ -273,6 +273,27 @@ def test_a_change_by_others_is_seen(storage: LdifFileStorage, path: Path) -> Non
     assert value(storage) is None
     path.unlink()
     assert storage.read(CONFIG) is None
+
+
+def test_what_one_storage_has_read_or_written_another_one_need_not_read(path: Path) -> None:
+    shared = SharedVersion()
+    one, other, alone = (LdifFileStorage(str(path), version=version) for version in (shared, shared, None))
+    assert one.read(ONE) is not None
+    assert other.read(ONE) is one.read(ONE) is not alone.read(ONE)
+    commit(one, put("2"))
+    assert (other.answers_at_once, alone.answers_at_once) == (True, False)
+    path.write_text(path.read_text().replace("a: 2", "a: 3"))
+    assert not other.answers_at_once
+    assert [found.get("a") for storage in (one, other, alone) if (found := storage.read(ONE))] == [("3",)] * 3
+    strict = LdifFileStorage(str(path), version=shared, missing_ok=False)
+    assert strict.read(ONE) is one.read(ONE)
+    path.unlink()
+    assert one.read(ONE) is None
+    with pytest.raises(StorageError):
+        strict.read(ONE)
+    other.close()
+    assert (other.answers_at_once, one.answers_at_once) == (False, True)
+    assert other.read(ONE) == one.read(ONE)
 
 
 def test_a_hand_edit_before_writing_is_kept(storage: LdifFileStorage, path: Path) -> None:

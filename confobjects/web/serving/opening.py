@@ -4,21 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from confobjects import startup
 from confobjects.cli.watching.opening import FINAL, FollowedPlace
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError
 from confobjects.management import ManagementContext
+from confobjects.storage.ldif_file import SharedVersion
 from confobjects.storage.watching import REAL, Pauses
+
+if TYPE_CHECKING:
+    from confobjects.cli.invocation import Invocation
 
 
 class ServedPlace(FollowedPlace):
-    """Where the configuration is, and how to open it: for management, or live. A password is asked for once."""
+    """Where the configuration is, and how to open it: for management, or live. A password is asked for once.
+
+    A file is in memory once, however often it is opened.
+    """
+
+    def __init__(self, invocation: Invocation) -> None:
+        super().__init__(invocation)
+        if self.file:
+            self.reading = {**self.options, "version": SharedVersion()}
 
     def open_context(self) -> ManagementContext:
         """Open it for management. Raises what :func:`confobjects.open` raises."""
-        opened = startup.read_configuration(self.url, self.registry, **self.options)
+        opened = startup.read_configuration(self.url, self.registry, **self.reading)
         return startup.manage(opened, lambda: "web")
 
     def wait_for_it(self, timeout: float | None, tell: Callable[[tuple[Diagnostic, ...]], None]) -> None:
