@@ -43,7 +43,7 @@ EXTRAS = {
     "demo": ("demo",),
     "test": ("test",),
     "dev": ("dev",),
-    "bench": ("postgresql",),
+    "bench": ("postgresql", "web"),
     "mutants": ("mutants",),
     "audit": ("audit",),
 }

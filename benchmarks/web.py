@@ -1,10 +1,13 @@
-"""The process that serves: one of many objects by REST, event streams, and clients that write at the same time."""
+"""The process that serves: one of many objects and a list of them by REST, pages of the console, event streams, and clients that
+write at the same time. A read is compared with a bare route of the same server, in turns.
+"""
 
 from __future__ import annotations
 
 import http.client
 import json
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -17,11 +20,30 @@ from typing import Any, Final
 
 from benchmarks import configuration
 from benchmarks.harness import BenchmarkError, Report, Target, environment, program
+from confobjects.storage.history import HistoryStep, digest_of, line_of, path_of, state_line_of
 from confobjects.web.identity.credentials import Credentials, Token, digest_token
 from confobjects.web.identity.people_file import PeopleFile, find_people_file
 
 OBJECTS: Final = 10_000
-REQUESTS: Final = 2_000
+RECORDS: Final = 2_000
+"""Changes of one object in the history, after the one that has made all of them."""
+REQUESTS: Final = 1_000
+ROUNDS: Final = 5
+BARE: Final = "/health"
+"""A route that asks nobody and looks at nothing."""
+LIST: Final = "/api/v1/objects/mail-servers?limit=50"
+LISTS: Final = 100
+PAGES: Final = {
+    "the overview": "/",
+    "the list": "/objects/mail-servers",
+    "an object": "/objects/mail-servers/server-1234",
+    "a new object": "/new/mail-servers?type=generic",
+    "the history": "/history",
+    "the history of an object": "/history?of=/mail-server/server-1234",
+    "the last change": f"/history/{RECORDS + 2}",
+}
+VIEWS: Final = 20
+"""How often each page is looked at."""
 STREAMS: Final = 100
 WRITERS: Final = 16
 CHANGES: Final = 4
@@ -64,7 +86,9 @@ class Server:
 @contextmanager
 def serve(directory: Path) -> Iterator[Server]:
     """Serve a configuration of many objects, and wait until it is in effect."""
-    url = f"ldif:{configuration.write(directory, OBJECTS)}"
+    file = configuration.write(directory, OBJECTS)
+    _lengthen_history(file)
+    url = f"ldif:{file}"
     people = PeopleFile(find_people_file(None, url, {}))
     token = Token("benchmark", "administrator", digest_token(TOKEN), "2026-11-29T12:00:00Z")
     people.change(lambda _: Credentials().with_token(token))
@@ -84,6 +108,19 @@ def serve(directory: Path) -> Iterator[Server]:
             yield server
         finally:
             process.terminate()
+
+
+def _lengthen_history(file: Path) -> None:
+    """Add a change that has made all objects, and many changes of one object, to the history of a configuration."""
+    history = Path(path_of(str(file)))
+    [made] = [one for line in history.read_text(encoding="utf-8").splitlines() if "record" in (one := json.loads(line))]
+    digest, [change] = digest_of(file.read_bytes()), made["record"]["changes"]
+    every = [{**change, "path": [["mail-server", f"server-{number}"]]} for number in range(OBJECTS - 1)]
+    wanted = [(made["after"], every), *((digest, [every[number % 50]]) for number in range(RECORDS))]
+    with history.open("a", encoding="utf-8") as text:
+        for number, (before, changes) in enumerate(wanted, made["number"] + 1):
+            note = json.dumps({**made["record"], "changes": changes}, separators=(",", ":"))
+            text.write(line_of(HistoryStep(number, before, digest, text=note)) + state_line_of(number, "done"))
 
 
 def _wait_until_ready(server: Server) -> None:
@@ -108,33 +145,88 @@ def _ask(
 
 
 def measure() -> Report:
-    """Measure reading, memory and writing."""
-    report = Report("web", f"REST and event streams of {OBJECTS:,} objects in a file")
+    """Measure reading, pages, memory and writing."""
+    report = Report(
+        "web", f"REST, console and event streams of {OBJECTS:,} objects in a file, {RECORDS:,} changes in its history"
+    )
     with tempfile.TemporaryDirectory() as directory, serve(Path(directory)) as server:
         _measure_reading(server, report)
+        _measure_lists(server, report)
+        _measure_pages(server, report)
         _measure_streams(server, report)
         _measure_writing(server, report)
     return report
 
 
 def _measure_reading(server: Server, report: Report) -> None:
-    connection, spent = server.connect(), []
+    connection, spent, used = server.connect(), list[float](), dict[str, list[float]]({ONE: [], BARE: []})
     for _ in range(50):
         _require(_ask(connection, "GET", ONE)[0], 200)
-    before = server.processor
-    for _ in range(REQUESTS):
-        began = time.perf_counter()
-        status, _, _ = _ask(connection, "GET", ONE)
-        spent.append(1000 * (time.perf_counter() - began))
-        _require(status, 200)
-    rate = REQUESTS / (server.processor - before)
+    for path in (ONE, BARE) * ROUNDS:
+        before = server.processor
+        taken = [_time(connection, path) for _ in range(REQUESTS)]
+        used[path].append(server.processor - before)
+        spent.extend(taken if path == ONE else ())
+    rate, bare = (REQUESTS / median(used[path]) for path in (ONE, BARE))
+    ratio = median(one / other for one, other in zip(used[ONE], used[BARE], strict=True))
     report.lines += [
         f"GET of one object, a token judged: median {median(spent):.2f} ms, {rate:,.0f} a second of one core",
+        f"GET of a bare route: {bare:,.0f} a second of one core; the object takes {ratio:.2f} times as long, in pairs",
     ]
-    report.figures["get"] = {"median_ms": round(median(spent), 3), "per_core_second": round(rate)}
+    report.figures["get"] = {
+        "median_ms": round(median(spent), 3),
+        "per_core_second": round(rate),
+        "bare_per_core_second": round(bare),
+        "against_bare": round(ratio, 3),
+    }
     report.targets += [
         Target("GET of one object, median", 2.0, median(spent), "ms"),
         Target("processor time of 1,000 GETs", 0.5, 1000 / rate, "s"),
+    ]
+
+
+def _time(connection: http.client.HTTPConnection, path: str) -> float:
+    """Return how long an answer takes, in milliseconds."""
+    began = time.perf_counter()
+    status, _, _ = _ask(connection, "GET", path)
+    taken = 1000 * (time.perf_counter() - began)
+    _require(status, 200)
+    return taken
+
+
+def _measure_lists(server: Server, report: Report) -> None:
+    connection = server.connect()
+    _time(connection, LIST)
+    taken = median(_time(connection, LIST) for _ in range(LISTS))
+    report.lines.append(f"list of 50 of the objects: median {taken:.1f} ms")
+    report.figures["list_ms"] = round(taken, 2)
+    report.targets.append(Target("list of 50 objects, median", 30.0, taken, "ms"))
+
+
+def _measure_pages(server: Server, report: Report) -> None:
+    connection, figures = server.connect(), dict[str, dict[str, float]]()
+    for name, path in PAGES.items():
+        first = _time(connection, path)
+        taken = median(_time(connection, path) for _ in range(VIEWS))
+        page = _ask(connection, "GET", path)[2]
+        assets = re.findall(rb'(?:href|src)="(/static/[^"]+)"', page)
+        size = (len(page) + sum(len(_ask(connection, "GET", one.decode())[2]) for one in assets)) / 1000
+        report.lines.append(
+            f"{name:26} median {taken:5.1f} ms, at first {first:6.1f} ms, {size:5.1f} KB with {len(assets)} files"
+        )
+        figures[name] = {
+            "median_ms": round(taken, 2),
+            "first_ms": round(first, 1),
+            "kb": round(size, 1),
+            "files": len(assets),
+        }
+    report.figures["pages"] = figures
+    report.targets += [
+        Target(
+            "the slowest page of the console, median", 100.0, max(one["median_ms"] for one in figures.values()), "ms"
+        ),
+        Target("the largest page at the first view", 100.0, max(one["kb"] for one in figures.values()), "KB"),
+        Target("files that a page needs", 4, max(one["files"] for one in figures.values()), "files"),
     ]
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from confobjects.web.pages.forms import Form
 
 _MOST: Final = 999_999_999
+_OFFERED: Final = 100
+"""The newest changes, which are offered for a comparison; an older one has a link on its own page."""
 STATES: Final = {
     "pending": "is being made, or was interrupted: the next change finishes it",
     "unclear": "was interrupted; it is not known whether it was made",
@@ -161,7 +163,8 @@ def compare(call: Call, context: ManagementContext) -> View:
     numbers = [one.number for one in context.outline()]
     older, newer = (_choose(call, name, numbers, default) for name, default in (("from", 0), ("to", -1)))
     older, newer = sorted((older, newer))
-    data = {"numbers": [0, *numbers], "older": older, "newer": newer, "plan": _compare(context, older, newer)}
+    shown = [one for one in numbers if one in {older, newer} or one > numbers[-1] - _OFFERED]
+    data = {"numbers": [0, *shown], "older": older, "newer": newer, "plan": _compare(context, older, newer)}
     return View("compare.html", "Compare two versions", data)
 
 
@@ -183,4 +186,4 @@ def _compare(context: ManagementContext, older: int, newer: int) -> Plan:
     one, other = (
         {path: state_of(obj, registry) for path, obj in context.as_of(number).items()} for number in (older, newer)
     )
-    return show_differences(find_differences(one, other, registry))
+    return show_differences(list(find_differences(one, other, registry)))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _MOST_NODES: Final = 300
 """Objects in one picture; more of them are no picture."""
-_MOST_EXPRESSIONS: Final = 300
+_MOST_EXPRESSIONS: Final = 150
 
 
 def parse_object_path(registry: Registry, text: str) -> ManagedObjectPath:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from confobjects.cli.output.equivalents import equivalent_command
 from confobjects.definitions.model import HOLDER_KIND
@@ -12,13 +12,19 @@ from confobjects.objects.reading import mask_secret
 from confobjects.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from confobjects.definitions import PropertyDefinition, Registry
     from confobjects.diagnostics import Diagnostic
     from confobjects.management.documents.comparing import Difference
     from confobjects.management.history.records import HistoryRecord, RecordedChange
     from confobjects.objects.changes import ChangeReport, ObjectChange
+
+
+T = TypeVar("T")
+
+MOST: Final = 50
+"""Objects whose changes are shown; of a larger change, the number of the others is told."""
 
 
 class ShownValue(Record):
@@ -40,23 +46,30 @@ class ShownChange(Record):
 
 
 class Plan(Record):
-    """What a change does to the configuration, and what it means for running services."""
+    """What a change does to the configuration, and what it means for running services.
+
+    ``changes`` are those of the first objects, ``more`` is the number of the others.
+    """
 
     changes: tuple[ShownChange, ...]
+    more: int = 0
     actions: tuple[str, ...] = ()
     deferred: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+
+
+def _show_first(changes: Sequence[T], show: Callable[[T], ShownChange]) -> Plan:
+    return Plan(tuple(map(show, changes[:MOST])), max(0, len(changes) - MOST))
 
 
 def show_plan(report: ChangeReport) -> Plan:
     """Return what a change would do."""
     touched = {(change.new_path or change.path, name) for change in report.changes for name in change.names()}
     deferred = [one for one in report.deferred if one.why != "value" or (one.path, one.property) in touched]
-    return Plan(
-        tuple(_show_change(change) for change in report.changes),
-        tuple(f"{one.property} of {one.path}: {one.synopsis}" for one in report.admin_actions),
-        tuple(f"{one.path}: {one.property} {one.text}" for one in deferred),
-        report.warnings,
+    return _show_first(report.changes, _show_change).replace(
+        actions=tuple(f"{one.property} of {one.path}: {one.synopsis}" for one in report.admin_actions),
+        deferred=tuple(f"{one.path}: {one.property} {one.text}" for one in deferred[:MOST]),
+        warnings=report.warnings,
     )
 
 
@@ -74,7 +87,7 @@ def _show_change(change: ObjectChange) -> ShownChange:
 
 def show_record(one: HistoryRecord) -> Plan:
     """Return what a change of the history did."""
-    return Plan(tuple(_show_recorded(change) for change in one.changes))
+    return _show_first(one.changes, _show_recorded)
 
 
 _TESTS = {
@@ -91,9 +104,9 @@ def _show_recorded(change: RecordedChange) -> ShownChange:
     return ShownChange(change.action, str(change.path), _text_of(change.new_path), values, (*restarted, *tested))
 
 
-def show_differences(found: Iterable[Difference]) -> Plan:
+def show_differences(found: Sequence[Difference]) -> Plan:
     """Return in what two versions of a configuration differ."""
-    return Plan(tuple(map(_show_difference, found)))
+    return _show_first(found, _show_difference)
 
 
 def _show_difference(one: Difference) -> ShownChange:
@@ -110,7 +123,9 @@ def _text_of(path: object) -> str:
 
 
 def list_commands(one: HistoryRecord, registry: Registry) -> list[str]:
-    """Return the commands that make a change of the history again; none where no command does."""
+    """Return the commands that make a change of the history again; none where no command does, and where nobody would type them."""
+    if len(one.changes) > MOST:
+        return []
     try:
         return [equivalent_command(operation, registry) for operation in _find_operations(one, registry)]
     except (ConfobjectsError, KeyError):  # the definitions no longer know its objects

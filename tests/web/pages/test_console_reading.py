@@ -32,6 +32,16 @@ def test_a_name_in_the_picture_is_no_markup(console: Console, tmp_path: Path) ->
     assert "<script>alert" not in console.visit("/graph").source
 
 
+def test_of_a_large_change_the_first_objects_are_shown(console: Console, tmp_path: Path) -> None:
+    with confobjects.open(url_of(tmp_path)) as context, context.change() as tx:
+        for number in range(60):
+            tx.create("mail-server", f"m{number}", {"enabled": False, "smtp-server": "x.example.com"})
+    for address in (f"/history/{tx.report.number}", f"/history/{tx.report.number}?review=undo", "/compare"):
+        page = console.visit(address)
+        assert "more objects, which are not shown" in page.text
+        assert page.source.count('class="change"') in {50, 100}
+
+
 def test_expressions_are_explained_without_what_comes_from_outside(
     console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
