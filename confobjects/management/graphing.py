@@ -11,6 +11,7 @@ from confobjects.reference.graph import Edge, Graph, Node, State
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.management.site import Site
+    from confobjects.management.world import StorageWorld
     from confobjects.objects.judging import Judge, Judgement
     from confobjects.objects.model import ManagedObject
 
@@ -23,19 +24,79 @@ def build_graph(site: Site, kinds: Iterable[str] = (), paths: Iterable[ManagedOb
     """
     world = site.open_world()
     judge = site.make_judge(world)
-    nodes: dict[str, Node] = {}
-    edges: list[Edge] = []
+    drawing = _Drawing(judge, site.registry)
     stored = [obj for obj in site.all_objects(world) if obj.path in world.entries]
     for obj in stored:
-        judged = judge.judge(obj)
-        nodes[str(obj.path)] = _make_node(judge, judged, site.registry)
-        edges.extend(_find_edges(judge, judged, nodes))
-    keys = {obj.path: str(obj.path) for obj in stored}
-    edges = [_resolve_edge(edge, nodes, keys, site.registry) for edge in edges]
+        drawing.add(obj)
+    edges = drawing.finish()
     chosen = _choose_keys(stored, set(kinds), set(paths))
     if chosen is not None:
-        return _select_part(nodes, edges, chosen)
-    return Graph(list(nodes.values()), edges)
+        return _select_part(drawing.nodes, edges, chosen)
+    return Graph(list(drawing.nodes.values()), edges)
+
+
+def build_graph_around(site: Site, path: ManagedObjectPath) -> Graph:
+    """Return the object at a path, all that it needs, and those that use it directly; no other object is judged.
+
+    It is what :func:`build_graph` returns, in the order of paths.
+    """
+    world = site.open_world()
+    judge = site.make_judge(world)
+    drawing = _Drawing(judge, site.registry)
+    waiting, chosen = [path], set[str]()
+    while waiting:
+        obj = world.find(waiting.pop())
+        if obj is None or obj.path not in world.entries or obj.path in drawing.keys:
+            continue
+        chosen = chosen or {str(obj.path)}
+        waiting.extend(drawing.add(obj))
+        for relation in site.registry.children(obj.definition.name):
+            waiting.extend(below.path for below in world.members(relation, obj.path))
+    for user in _find_users(judge, world, path) if chosen else ():
+        if user.path in world.entries and user.path not in drawing.keys:
+            drawing.add(user)
+    found = _select_part(drawing.nodes, drawing.finish(), chosen)
+    nodes = sorted(found.nodes, key=lambda one: one.key)
+    return Graph(nodes, sorted(found.edges, key=lambda one: (one.source, one.target, one.label)))
+
+
+def _find_users(judge: Judge, world: StorageWorld, path: ManagedObjectPath) -> Iterator[ManagedObject]:
+    """Yield the object above the one at a path, and those that refer to it."""
+    above = None if path.parent == ROOT else world.find(path.parent)
+    if above is not None:
+        yield above
+    yield from (one.object for one in judge.users(path) if one.sure)
+
+
+class _Drawing:
+    """A graph that grows object by object. ``keys`` are those of the nodes of the objects that were added."""
+
+    def __init__(self, judge: Judge, registry: Registry) -> None:
+        self._judge = judge
+        self._registry = registry
+        self.nodes: dict[str, Node] = {}
+        self.keys: dict[ManagedObjectPath, str] = {}
+        self._edges: list[Edge] = []
+
+    def add(self, obj: ManagedObject) -> list[ManagedObjectPath]:
+        """Add an object with its references, and return the paths of their targets."""
+        judged = self._judge.judge(obj)
+        key = self.keys[obj.path] = str(obj.path)
+        self.nodes[key] = _make_node(self._judge, judged, self._registry)
+        edges = list(_find_edges(self._judge, judged, self.nodes))
+        self._edges.extend(edges)
+        return [
+            self._registry.parse_path(one.target) for one in edges if one.source == key and _is_path(one, self.nodes)
+        ]
+
+    def finish(self) -> list[Edge]:
+        """Return the edges, each with its target as it is stored. What is not stored becomes a missing node."""
+        return [_resolve_edge(edge, self.nodes, self.keys, self._registry) for edge in self._edges]
+
+
+def _is_path(edge: Edge, nodes: Mapping[str, Node]) -> bool:
+    """Tell whether an edge leads to an object, and not to what is known at startup."""
+    return edge.target not in nodes or nodes[edge.target].state != "unknown"
 
 
 def _make_node(judge: Judge, judged: Judgement, registry: Registry) -> Node:

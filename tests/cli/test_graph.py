@@ -11,11 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import confobjects
 from confobjects.cli.commands.graph import _FORMATS
+from confobjects.management import ManagementContext
+from confobjects.management.graphing import build_graph, build_graph_around
+from confobjects.paths import ManagedObjectPath
 from confobjects.reference.graph import Edge, Graph, Node, as_dot, as_mermaid
 from confobjects.reference.graph_svg import as_svg
 from tests.cli.documents import provider, server
 from tests.cli.sessions import FAMILY, fresh, run
+from tests.definitions.documents import depot
 
 EVIL = '</title><script>alert(1)</script>"]; x -> y [label="&amp;'
 SVG = "{http://www.w3.org/2000/svg}"
@@ -38,6 +43,26 @@ def some(tmp_path: Path) -> None:
     server("four", "trust-manager-provider:unused")
     text = re.sub(r"(?m)^(ds-cfg-trust-manager-provider: cn=)unused", r"\1gone", file.read_text())
     file.write_text(text)
+
+
+def test_the_graph_around_an_object_is_its_part_of_the_graph(tmp_path: Path) -> None:
+    some(tmp_path)
+    with confobjects.open(f"ldif:{tmp_path / 'config.ldif'}") as context:
+        paths = [obj.path for obj in context.all()]
+        _compare(context, [*paths, context.registry.path_of("mail-server", "absent")])
+    assert {path.relation for path in paths} > {"mail-server", "trust-manager-provider"}
+    with confobjects.open(f"ldif:{tmp_path / 'depot.ldif'}", definitions=depot()) as context:
+        context.create("queue", "jobs", {"enabled": True}, type="custom-memory")
+        for name in ("mail", "print"):
+            context.create("consumer", ("jobs", name), {})
+        _compare(context, [obj.path for obj in context.all()])
+
+
+def _compare(context: ManagementContext, paths: list[ManagedObjectPath]) -> None:
+    for path in paths:
+        part, around = build_graph(context.site, (), [path]), build_graph_around(context.site, path)
+        assert list(around.nodes) == sorted(part.nodes, key=lambda one: one.key)
+        assert set(around.edges) == set(part.edges)
 
 
 def test_dot_shows_objects_and_references(tmp_path: Path) -> None:

@@ -10,12 +10,11 @@ from confobjects.errors import ConfobjectsError
 from confobjects.records import Record
 from confobjects.web.addresses import Addresses
 from confobjects.web.hiding import hide_evaluated
+from confobjects.web.pages.counting import count_objects
 from confobjects.web.pages.following import find_waiting, judge_running, list_followers
 from confobjects.web.pages.views import View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from confobjects.diagnostics import Diagnostic
     from confobjects.management import ManagementContext
     from confobjects.service.rules.states import State
@@ -24,14 +23,6 @@ if TYPE_CHECKING:
 
 _USUAL: Final = 300
 """Objects that are checked whenever the page is looked at; more of them are checked when somebody asks for it."""
-
-
-class Count(Record):
-    """How many objects of a kind there are, with the address of their list."""
-
-    label: str
-    address: str
-    number: int
 
 
 class Untested(Record):
@@ -53,7 +44,7 @@ class Checked(Record):
 
 def show_overview(call: Call, context: ManagementContext) -> View:
     """Return the first page."""
-    counts = list(_count_objects(context))
+    counts = list(count_objects(context))
     number = sum(one.number for one in counts)
     is_checked = number <= _USUAL or "check" in call.request.query_params
     verdict = judge_running(context)
@@ -68,17 +59,6 @@ def show_overview(call: Call, context: ManagementContext) -> View:
         "may_test": call.caller.may("test"),
     }
     return View("overview.html", "Overview", data, is_live=True)
-
-
-def _count_objects(context: ManagementContext) -> Iterator[Count]:
-    addresses, world = Addresses.of(context.registry), context.world()
-    for relation in context.registry.children("root"):
-        if relation.hidden or not relation.named:
-            continue
-        names = context.list_names(relation.name, (), world)
-        number = len(context.list(relation.name, (), world, properties=()) if names is None else names)
-        label = relation.friendly_plural if number != 1 else relation.friendly
-        yield Count(label, f"/objects/{addresses.write_list(relation)}", number)
 
 
 def check(sources: Sources, context: ManagementContext) -> Checked:

@@ -10,13 +10,14 @@ from markupsafe import Markup
 
 from confobjects.errors import NoSuchObjectError, UsageError
 from confobjects.expressions.openers import has_opener
-from confobjects.management.graphing import build_graph
+from confobjects.management.graphing import build_graph, build_graph_around
+from confobjects.objects.reading import mask_secret
 from confobjects.records import Record
 from confobjects.reference.facts import describe_re_entry, facts
 from confobjects.reference.graph_svg import as_svg
 from confobjects.reference.text import find_dependencies
 from confobjects.web.addresses import Addresses
-from confobjects.web.explaining import Explanation, explain_text
+from confobjects.web.pages.counting import count_objects
 from confobjects.web.pages.views import View
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def show_graph(call: Call, context: ManagementContext) -> View:
     """Return the graph of everything, or of an object with what it needs and what uses it."""
     of = call.request.query_params.get("of", "")
     registry = context.registry
-    found = build_graph(context.site, (), [parse_object_path(registry, of)] if of else [])
+    if not of and (number := sum(one.number for one in count_objects(context))) > _MOST_NODES:
+        return View("graph.html", "Graph", {"of": "", "number": number}, is_live=True)
+    found = build_graph_around(context.site, parse_object_path(registry, of)) if of else build_graph(context.site)
     addresses = Addresses.of(registry)
     links = {
         node.key: f"/objects/{addresses.write_path(registry.parse_path(node.key))}"
