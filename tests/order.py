@@ -14,6 +14,7 @@ LONG: Final = (
     "storage/test_canary_in_outputs.py",
     "service/test_commands.py",
     "docs/test_pages.py",
+    "web/browser/test_product_flows.py",
     "service/test_guide.py",
     "cli/test_followers_running.py",
     "storage/ldap/test_guide.py",

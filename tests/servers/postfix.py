@@ -1,6 +1,6 @@
 """A real Postfix for the tests: unprivileged ports on loopback, its own directory, started and stopped by them.
 
-It discards what it accepts. Listeners: ``plain`` (offers STARTTLS; login only inside TLS), ``submission`` (nothing
+It discards what it accepts, except mail to :data:`MAILBOX`, which it delivers. Listeners: ``plain`` (offers STARTTLS; login only inside TLS), ``submission`` (nothing
 before STARTTLS), ``smtps`` (TLS from the first byte), one ``smtps`` listener more for each certificate that is
 handed in by name, and one for each set of options in ``further``.
 """
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import mailbox
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -27,6 +29,8 @@ from tests.servers.packages import require
 USER = "alice"
 PASSWORD = "correct horse canary 7Q"
 REALM = "mx.test"
+MAILBOX = "mailbox.test"
+"""The domain whose mail is kept: every address below it has a mailbox."""
 
 _MAIN = """\
 compatibility_level = 3.6
@@ -46,6 +50,12 @@ inet_protocols = ipv4
 maillog_file = {root}/log/mail.log
 maillog_file_prefixes = {root}, /var, /dev/stdout
 default_transport = discard:
+virtual_mailbox_domains = {mailbox}
+virtual_mailbox_base = {root}/mail
+virtual_mailbox_maps = static:all/
+virtual_uid_maps = static:{user.pw_uid}
+virtual_gid_maps = static:{user.pw_gid}
+virtual_minimum_uid = 1
 smtpd_tls_cert_file = {certificate}
 smtpd_tls_key_file = {key}
 smtpd_tls_security_level = may
@@ -84,6 +94,7 @@ retry unix - - n - - error
 smtp unix - - n - - smtp
 relay unix - - n - - smtp
 local unix - n n - - local
+virtual unix - n n - - virtual
 showq unix n - n - - showq
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
@@ -168,13 +179,30 @@ class Postfix:
         files = (self.root / "log" / name for name in ("mail.log", "master.err"))
         return "".join(file.read_text(encoding="utf-8", errors="replace") for file in files if file.exists())
 
+    def open_mailbox(self, address: str) -> list[mailbox.MaildirMessage]:
+        """Return the mails that an address of :data:`MAILBOX` has got, the oldest first."""
+        if not (self.root / "mail" / "all").exists():
+            return []
+        kept = mailbox.Maildir(self.root / "mail" / "all", create=False)
+        mine = [one for one in kept if one["Delivered-To"] == address]
+        return sorted(mine, key=lambda one: one.get_date())
+
+    def wait_for_mail(self, address: str, number: int = 1) -> mailbox.MaildirMessage:
+        """Wait until an address of :data:`MAILBOX` has got so many mails, and return the last one."""
+        end = time.monotonic() + 60
+        while len(found := self.open_mailbox(address)) < number:
+            assert time.monotonic() < end, self.log
+            time.sleep(0.02)
+        return found[number - 1]
+
     def _lay_out(self, programs: Mapping[str, str]) -> None:
-        for name in ("etc/sasl", "spool", "lib", "log"):
+        for name in ("etc/sasl", "spool", "lib", "log", "mail"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         for above in (self.root, *self.root.parents):  # the daemons run as another user and have to pass through
             if above.stat().st_mode & 0o001 == 0:
                 above.chmod(above.stat().st_mode | 0o011)
-        shutil.chown(self.root / "lib", "postfix")
+        for name in ("lib", "mail"):
+            shutil.chown(self.root / name, "postfix")
         certificate, key = self.certificate.write(self.etc, "server")
         defaults = {
             name: self._run(programs["postconf"], "-dh", name).strip()
@@ -183,6 +211,7 @@ class Postfix:
         sasl_type, sasl_path = ("cyrus", "smtpd") if self.dovecot is None else ("dovecot", str(self.dovecot))
         facts = {"root": self.root, "certificate": certificate, "key": key, "realm": REALM}
         facts |= {"sasl_type": sasl_type, "sasl_path": sasl_path}
+        facts |= {"mailbox": MAILBOX, "user": pwd.getpwnam("postfix")}
         (self.etc / "main.cf").write_text(_MAIN.format(**facts, **defaults), encoding="utf-8")
         self._options = {
             "plain": "",
