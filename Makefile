@@ -13,13 +13,14 @@ PYTEST =
 WORKERS = 3
 
 .NOTPARALLEL:
-.PHONY: help demo test interop check lint types imports docs-check coverage endurance format bench mutants fuzz audit clean
+.PHONY: help demo test interop check lint types imports docs-check screenshots coverage endurance format bench mutants fuzz audit clean
 
 help:
 	@echo 'make demo    show the main job on this machine: configure a mail server, send a mail through it'
 	@echo 'make test    prepare the servers the tests need, run the tests'
 	@echo 'make interop try it with heavy servers: Keycloak, which Maven brings (180 MB)'
 	@echo 'make check   style, types, architecture, documentation'
+	@echo 'make screenshots take the pictures of README and guide anew, from the running console'
 	@echo 'make coverage run the tests and measure which lines they reach'
 	@echo 'make endurance run the tests that act at random for longer'
 	@echo 'make bench   measure; the results go to benchmarks/results/'
@@ -42,6 +43,11 @@ interop:
 	$(SETUP) test
 	@$(PY) -m tests.servers.packages java maven
 	@CONFOBJECTS_INTEROP=1 $(PY) -m pytest tests/interop $(PYTEST)
+
+screenshots:
+	$(SETUP) test
+	@$(PY) -m tests.servers.packages chromium postfix
+	@$(PY) -m tests.web.browser.screenshots
 
 check: lint types imports docs-check
 

@@ -24,6 +24,7 @@ LONG: Final = (
     "cli/test_output_shapes.py",
     "storage/test_followers.py",
     "packaging/test_setup.py",
+    "web/browser/test_screenshots.py",
 )
 """Files that take longer than 15 seconds, the longest first."""
 _RANKS: Final = {TESTS / name: rank for rank, name in enumerate(LONG)}

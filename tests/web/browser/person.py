@@ -26,6 +26,7 @@ class Visitor:
     def __init__(
         self, browser: Browser, base: str, width: int = 1200, *, scripts: bool = True, careful: bool = False
     ) -> None:
+        self.width = width
         self._base = base
         self._scripts = scripts
         self._careful = careful
