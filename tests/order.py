@@ -15,6 +15,7 @@ LONG: Final = (
     "service/test_commands.py",
     "docs/test_pages.py",
     "web/browser/test_product_flows.py",
+    "web/browser/test_everybody.py",
     "service/test_guide.py",
     "cli/test_followers_running.py",
     "storage/ldap/test_guide.py",

@@ -62,6 +62,7 @@ def test_every_page_fits_a_phone(browser: Browser, console: ServeProcess) -> Non
         for path in PAGES:
             visitor.go_to(path)
             visitor.scrolls_only_down()
+            visitor.finds_no_barrier()
 
 
 @pytest.fixture
