@@ -13,12 +13,13 @@ PYTEST =
 WORKERS = 3
 
 .NOTPARALLEL:
-.PHONY: help demo test interop check lint types imports docs-check screenshots coverage endurance format bench mutants fuzz audit clean
+.PHONY: help demo test interop interop-opendj check lint types imports docs-check coverage endurance format bench mutants fuzz audit clean
 
 help:
 	@echo 'make demo    show the main job on this machine: configure a mail server, send a mail through it'
 	@echo 'make test    prepare the servers the tests need, run the tests'
-	@echo 'make interop try it with heavy servers: Keycloak, which Maven brings (180 MB)'
+	@echo 'make interop try it with heavy servers: Keycloak (180 MB) and OpenDJ, which Maven brings'
+	@echo 'make interop-opendj try it with OpenDJ alone (84 MB)'
 	@echo 'make check   style, types, architecture, documentation'
 	@echo 'make screenshots take the pictures of README and guide anew, from the running console'
 	@echo 'make coverage run the tests and measure which lines they reach'
@@ -41,13 +42,13 @@ test:
 
 interop:
 	$(SETUP) test
-	@$(PY) -m tests.servers.packages java maven
+	@$(PY) -m tests.servers.packages java maven slapd
 	@CONFOBJECTS_INTEROP=1 $(PY) -m pytest tests/interop $(PYTEST)
 
-screenshots:
+interop-opendj:
 	$(SETUP) test
-	@$(PY) -m tests.servers.packages chromium postfix
-	@$(PY) -m tests.web.browser.screenshots
+	@$(PY) -m tests.servers.packages java maven slapd
+	@CONFOBJECTS_INTEROP=1 $(PY) -m pytest tests/interop/opendj $(PYTEST)
 
 check: lint types imports docs-check
 

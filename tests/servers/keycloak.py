@@ -6,9 +6,6 @@ Only ``make interop`` starts it: the archive has 176 MB, and a first start takes
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
-from tests.servers import packages, processes
+from tests.servers import distributions, processes
 
 VERSION: Final = "26.7.0"
 ARTIFACT: Final = f"org.keycloak:keycloak-quarkus-dist:{VERSION}:zip"
@@ -26,26 +23,9 @@ _PATIENCE: Final = 300.0
 """Seconds that a first start may take: it builds the server, which later starts use."""
 
 
-def cache_directory() -> Path:
-    """Return where archives are kept between runs."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(base) / "confobjects-interop"
-
-
 def fetch() -> Path:
-    """Return the directory of the distribution, which Maven brings if it is not here yet."""
-    home = cache_directory() / f"keycloak-{VERSION}"
-    if not (home / "bin" / "kc.sh").exists():
-        where = cache_directory()
-        where.mkdir(parents=True, exist_ok=True)
-        maven = packages.require("maven")["mvn"]
-        copy = ("dependency:copy", f"-Dartifact={ARTIFACT}", f"-DoutputDirectory={where}")
-        subprocess.run([maven, "-q", "-B", *copy], check=True, cwd=where)
-        archive = where / f"keycloak-quarkus-dist-{VERSION}.zip"
-        shutil.unpack_archive(archive, where)
-        archive.unlink()
-        (home / "bin" / "kc.sh").chmod(0o755)
-    return home
+    """Return the directory of the distribution."""
+    return distributions.fetch(ARTIFACT, f"keycloak-{VERSION}")
 
 
 class Keycloak:
