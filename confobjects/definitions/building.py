@@ -251,6 +251,7 @@ def _build_reference(documents: DefinitionDocuments, name: str, spec: Mapping[st
         target_enabled=None if enabled is None else build_condition(enabled, normalise_in_target),
         needed_when=_build_condition(spec.get("needed-when"), normal),
         name=name,
+        synopsis=spec.get("synopsis", ""),
     )
 
 

@@ -95,8 +95,9 @@ class Reference(Record):
     """An aggregation: the property names objects of a relation.
 
     ``target_enabled`` is judged on the target, ``needed_when`` on the object that refers to it: where
-    ``needed_when`` holds, ``target_enabled`` must hold too. With a ``name``, the values of the property are pairs, and
-    those of this name have the name of an object as their value.
+    ``needed_when`` holds, ``target_enabled`` must hold too; ``synopsis`` says that rule in a sentence. Without ``target_enabled``
+    nothing is judged: no property of a target says whether it is enabled. With a ``name``, the values of the property are
+    pairs, and those of this name have the name of an object as their value.
     """
 
     relation: str
@@ -104,6 +105,7 @@ class Reference(Record):
     target_enabled: Condition | None = None
     needed_when: Condition | None = None
     name: str = ""
+    synopsis: str = ""
 
     def select_name(self, text: str) -> str | None:
         """Return what a value of the property gives as the name of an object; None if it is a pair of another name."""

@@ -364,6 +364,7 @@ class Judge:
                     path=str(path),
                     argument=path.name or "",
                     detail=_explain_need(path, user.object.path, reference.needed_when),
+                    more=_own_words(reference),
                     remedy=self._advise_disabling(user),
                 )
 
@@ -387,6 +388,7 @@ class Judge:
             property=prop.name,
             value=reference.write_name(path.name or ""),
             detail=_explain_need(path, judged.object.path, reference.needed_when),
+            more=_own_words(reference),
             remedy=(f"enable {path} first", *how, ", or name an enabled one"),
         )
 
@@ -557,3 +559,8 @@ def _explain_need(path: ManagedObjectPath, owner: ManagedObjectPath, needed_when
     if needed_when is None:
         return f"{path} must always be enabled"
     return f"{path} must be enabled while this holds for {owner}: {needed_when.as_words()}"
+
+
+def _own_words(reference: Reference) -> tuple[str, ...]:
+    """Return what a definition itself says of its rule about enabled targets."""
+    return (reference.synopsis,) if reference.synopsis else ()

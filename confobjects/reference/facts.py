@@ -108,6 +108,8 @@ def _describe_reference(reference: Reference, registry: Registry) -> str:
     friendly = registry.relation(reference.relation).friendly
     subject = f"The value of {reference.name} is the" if reference.name else "The"
     words = f"{subject} name of an existing {friendly}."
+    if reference.synopsis:
+        return f"{words} {reference.synopsis}"
     if reference.target_enabled is None:
         return words
     needed = reference.needed_when

@@ -212,6 +212,11 @@ _REFERENCE_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     },
     "target-enabled": {"description": "The condition under which a target counts as enabled."},
     "needed-when": {"description": "The condition under which the target must be enabled."},
+    "synopsis": {
+        "description": "The rule about enabled targets in a sentence, for people.",
+        "type": "string",
+        "minLength": 1,
+    },
 }
 
 
@@ -432,11 +437,11 @@ class Path(Syntax):
 class Aggregation(Syntax):
     """The name of another managed object of a relation. Names match ignoring case and surplus blanks.
 
-    A reference cannot be narrowed. The two conditions (``target-enabled``, ``needed-when``) are accepted here because they are in the same JSON
-    object. The definitions room evaluates them; a single value does not.
+    A reference cannot be narrowed. The two conditions (``target-enabled``, ``needed-when``) and the ``synopsis`` of their rule are
+    accepted here because they are in the same JSON object. The definitions room evaluates them; a single value does not.
     """
 
-    __slots__ = ("needed_when", "parent", "relation", "target_enabled")
+    __slots__ = ("needed_when", "parent", "relation", "synopsis", "target_enabled")
 
     name = "aggregation"
     placeholder = "NAME"
@@ -453,7 +458,13 @@ class Aggregation(Syntax):
     )
 
     def __init__(
-        self, *, relation: str, parent: str = "/", target_enabled: object = None, needed_when: object = None
+        self,
+        *,
+        relation: str,
+        parent: str = "/",
+        target_enabled: object = None,
+        needed_when: object = None,
+        synopsis: str = "",
     ) -> None:
         if not relation:
             raise SyntaxParameterError("relation", "the relation has no name")
@@ -461,6 +472,7 @@ class Aggregation(Syntax):
         self.parent = parent
         self.target_enabled = target_enabled
         self.needed_when = needed_when
+        self.synopsis = synopsis
 
     def _explain_widening(self, inherited: Any) -> str:
         return f"it stays a reference to {inherited.relation}, with its parent and its conditions"

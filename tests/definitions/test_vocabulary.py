@@ -97,7 +97,7 @@ def test_every_flag_and_default_behaviour_and_action_is_used_both_ways() -> None
         for prop in props
         for one in prop.references
     }
-    whole = {(True, True, False), (False, True, False), (False, False, False)}
+    whole = {(True, True, False), (False, True, False), (False, False, False), (True, False, False)}
     assert conditions == whole | {(True, True, True), (False, False, True)}
 
 

@@ -126,6 +126,7 @@ def test_it_must_be_enabled_where_the_definition_says_so(session: dict[str, Any]
     (problem,) = refused(ctx, lambda: ctx.modify("store", "one", OFF))
     assert problem.summary == 'the Store "one" cannot be disabled: /gateway/door needs it (option log.store)'
     assert problem.detail == "/store/one must be enabled while this holds for /gateway/door: session is set"
+    assert problem.more == ("The store of the log is needed while there is a session.",)
 
 
 # -- renaming -----------------------------------------------------------------------------------------------------------
@@ -213,7 +214,6 @@ def test_a_program_finds_the_object_by_the_name_of_the_pair() -> None:
 def test_the_reference_says_which_names_refer() -> None:
     assert describe_allowed(depot().definition("gateway").properties["option"], depot()) == (
         "A name, an equals sign, and the value that belongs to the name. "
-        "The value of log.store is the name of an existing Store. It must be enabled while this holds for the object that "
-        "names it: session is set. "
+        "The value of log.store is the name of an existing Store. The store of the log is needed while there is a session. "
         "The value of log.queue is the name of an existing Queue."
     )
