@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
 
 from confobjects.texts.visible import make_block_visible
 
+from .needed import complete
 from .strict_command import StrictCommand
 from .words.options import ABSENT, OPTIONS, Option
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
     from .words.splitting import Words
+
+
+HELP: Final = ("-H", "-?", "--help")
+"""The options that show the help of a command."""
 
 
 class UnknownCommandError(click.UsageError):
@@ -32,11 +37,12 @@ def make_command(
     registry: Registry,
     parameters: list[click.Parameter],
     function: Callable[..., int | None],
-    help: str,  # noqa: A002 - the word of click
+    help: str | Callable[[], str],  # noqa: A002 - the word of click
 ) -> click.Command:
     """Return a click command with its own parameters and all global options.
 
-    ``function`` is called with an Invocation and the own parameters by name; it returns the exit status.
+    ``function`` is called with an Invocation and the own parameters by name; it returns the exit status. ``help`` is its text,
+    or makes it where making it takes time.
     """
     from .invocation import INVOCATION, Invocation
 
@@ -56,7 +62,7 @@ def make_command(
             invocation.tell_unread(words.opening.unread)
         if words.opening.is_shown:
             invocation.tell_of_definitions()
-        mine = {name: value for name, value in values.items() if name in own}
+        mine = complete(invocation, parameters, {name: value for name, value in values.items() if name in own})
         if not invocation.wait:
             status = function(invocation, **mine)
             invocation.tell_of_unused_test(typed)
@@ -70,8 +76,8 @@ def make_command(
         # Making all global options costs more than reading the configuration: only those that may be given are made.
         params=[*parameters, *(_global_option(o) for o in OPTIONS[:-1] if words.may_have(o.spellings)), _help_option()],
         callback=run,
-        help=help,
-        epilog="Global options: confobjects --help. They may come before or after the command.",
+        help=help if isinstance(help, str) else help() if words.may_have(HELP) else "",
+        epilog="Global options: confobjects --help-all. They may come before or after the command.",
         add_help_option=False,
         context_settings={"token_normalize_func": normalise_name, "max_content_width": 100},
     )
@@ -95,6 +101,4 @@ def _help_option() -> click.Option:
             click.echo(make_block_visible(context.get_help()))
             context.exit()
 
-    return click.Option(
-        ["-H", "-?", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=show, help="Show this help."
-    )
+    return click.Option(HELP, is_flag=True, is_eager=True, expose_value=False, callback=show, help="Show this help.")

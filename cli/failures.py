@@ -74,7 +74,7 @@ def report_usage(error: click.UsageError, words: Words, output: str) -> int:
     print(make_visible(message), file=sys.stderr)
     if remedy:
         print(f"  remedy: {make_visible(remedy)}", file=sys.stderr)
-    hint = f"confobjects {words.command} --help" if words.command and not is_unknown else "confobjects --help"
+    hint = f"confobjects {words.command} --help" if words.command and not is_unknown else "confobjects help"
     print(f"  help: {make_visible(hint)}", file=sys.stderr)
     for one in left_out:  # the command may be one of its objects
         print(f"warning: {render(one)}", file=sys.stderr)

@@ -15,8 +15,9 @@ from confobjects.diagnostics import suggest_name
 from confobjects.errors import UsageError
 from confobjects.records import Record
 
-from ..command import UnknownCommandError
+from ..command import HELP, UnknownCommandError
 from ..words.names import option_of, verbs_of
+from ..words.nearby import suggest_commands
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
@@ -26,59 +27,86 @@ if TYPE_CHECKING:
 
 
 class CommandRow(Record):
-    """A command that is not a verb of an object: its module, a line for the overview, and what it reads of the configuration.
+    """A command that is not a verb of an object: its module, the heading that the help puts it under, a line for the help, and
+    what it reads of the configuration.
 
     The module is one of this package, or has a whole name: commands of higher rooms are known here by their names only.
     """
 
     module: str
+    group: str
     summary: str
     reads: Reads = "needed"
 
 
+_BEGIN: Final = "Begin"
+_LOOK: Final = "Look"
+_CHANGE: Final = "Change"
+_MAIL: Final = "Mail"
+_SERVICES: Final = "Services"
+GROUPS: Final = (_BEGIN, _LOOK, _CHANGE, _MAIL, _SERVICES)
+"""The headings of the help, in its order."""
+
 SPECIAL: Final[dict[str, CommandRow]] = {
-    "account": CommandRow("confobjects.web.commands.account", "Manage the accounts that people sign in with.", "none"),
-    "apply": CommandRow("apply", "Make the configuration match a document."),
-    "authorize-oauth2-provider": CommandRow(
-        "authorize_oauth2_provider", "Let a person consent, and save the refresh token."
+    "account": CommandRow(
+        "confobjects.web.commands.account", _SERVICES, "Manage the accounts that people sign in with.", "none"
     ),
-    "check": CommandRow("check", "Check the whole configuration as a starting service would."),
-    "completion": CommandRow("completion", "Print the completion script for a shell.", "shown"),
-    "configure-mail": CommandRow("configure_mail", "Set up a mail server and a sender, with what providers document."),
-    "copy": CommandRow("copy", "Copy a configuration to another storage.", "none"),
-    "definitions": CommandRow("definitions", "Manage the definitions that the configuration holds.", "none"),
-    "demo": CommandRow("demo", "Configure a mail server and send a mail through it, on this machine.", "none"),
-    "describe": CommandRow("describe", "Explain an object or a property.", "shown"),
-    "diff": CommandRow("diff", "Compare two configurations."),
-    "explain": CommandRow("explain", "Show how an expression gets its value.", "none"),
-    "followers": CommandRow("followers", "Show which running services have the newest change in effect.", "none"),
-    "graph": CommandRow("graph", "Print objects and their references as a graph."),
-    "history": CommandRow("history", "Show the changes of the configuration, and who made them."),
-    "export": CommandRow("export", "Print the whole configuration as a document."),
-    "init": CommandRow("init", "Create the base and the branches of a configuration."),
-    "json-schema": CommandRow("json_schema", "Print the JSON Schema of an object.", "shown"),
-    "ldap-schema": CommandRow("ldap_schema", "Print the LDAP schema and access rules of the definitions.", "shown"),
-    "list-properties": CommandRow("list_properties", "List the properties of objects with their syntax.", "shown"),
-    "mail-queue": CommandRow("mail_queue", "Show the mails of the mail service; send them again or give them up."),
-    "mail-quota": CommandRow("mail_quota", "Show and reset the quotas of addresses; lift suppressions."),
-    "mail-service": CommandRow("mail_service", "Show how the mail service is, and whether something is wrong."),
-    "new-definition": CommandRow("new_definition", "Write a definition to start from.", "none"),
-    "rename": CommandRow("rename", "Rename an object and update the references to it."),
-    "run-mail-service": CommandRow("run_mail_service", "Deliver what the mail service has accepted.", "none"),
-    "seal": CommandRow("seal", "Manage the keys that secrets are sealed with."),
-    "send-mail": CommandRow("send_mail", "Hand a mail in to the mail service."),
-    "send-test-email": CommandRow("send_test_email", "Send a test mail through a mail server."),
-    "serve": CommandRow("confobjects.web.commands.serve", "Serve the console and the API.", "none"),
-    "test-alert-handler": CommandRow("test_alert_handler", "Hand in a mail like those of an alert handler."),
-    "test-mail-server": CommandRow("test_mail_server", "Test a mail server stage by stage, and say what is wrong."),
-    "test-oauth2-provider": CommandRow("test_oauth2_provider", "Fetch an access token, and say what is wrong."),
-    "token": CommandRow("confobjects.web.commands.token", "Manage the tokens that programs sign in with.", "none"),
-    "undo": CommandRow("undo", "Undo a change of the history."),
-    "watch": CommandRow("watch", "Show changes as they come into effect, and run a command for each.", "none"),
+    "apply": CommandRow("apply", _CHANGE, "Make the configuration match a document."),
+    "authorize-oauth2-provider": CommandRow(
+        "authorize_oauth2_provider", _MAIL, "Let a person consent, and save the refresh token."
+    ),
+    "check": CommandRow("check", _LOOK, "Check the whole configuration as a starting service would."),
+    "completion": CommandRow("completion", _BEGIN, "Print the completion script for a shell.", "shown"),
+    "configure-mail": CommandRow(
+        "configure_mail", _BEGIN, "Set up a mail server and a sender, with what providers document."
+    ),
+    "copy": CommandRow("copy", _CHANGE, "Copy a configuration to another storage.", "none"),
+    "definitions": CommandRow("definitions", _CHANGE, "Manage the definitions that the configuration holds.", "none"),
+    "demo": CommandRow("demo", _BEGIN, "Configure a mail server and send a mail through it, on this machine.", "none"),
+    "describe": CommandRow("describe", _LOOK, "Explain an object or a property.", "shown"),
+    "diff": CommandRow("diff", _LOOK, "Compare two configurations."),
+    "explain": CommandRow("explain", _LOOK, "Show how an expression gets its value.", "none"),
+    "export": CommandRow("export", _LOOK, "Print the whole configuration as a document."),
+    "followers": CommandRow(
+        "followers", _SERVICES, "Show which running services have the newest change in effect.", "none"
+    ),
+    "graph": CommandRow("graph", _LOOK, "Print objects and their references as a graph."),
+    "history": CommandRow("history", _LOOK, "Show the changes of the configuration, and who made them."),
+    "init": CommandRow("init", _BEGIN, "Create the base and the branches of a configuration."),
+    "json-schema": CommandRow("json_schema", _LOOK, "Print the JSON Schema of an object.", "shown"),
+    "ldap-schema": CommandRow(
+        "ldap_schema", _LOOK, "Print the LDAP schema and access rules of the definitions.", "shown"
+    ),
+    "list-properties": CommandRow(
+        "list_properties", _LOOK, "List the properties of objects with their syntax.", "shown"
+    ),
+    "mail-queue": CommandRow(
+        "mail_queue", _MAIL, "Show the mails of the mail service; send them again or give them up."
+    ),
+    "mail-quota": CommandRow("mail_quota", _MAIL, "Show and reset the quotas of addresses; lift suppressions."),
+    "mail-service": CommandRow("mail_service", _MAIL, "Show how the mail service is, and whether something is wrong."),
+    "new-definition": CommandRow("new_definition", _BEGIN, "Write a definition to start from.", "none"),
+    "rename": CommandRow("rename", _CHANGE, "Rename an object and update the references to it."),
+    "run-mail-service": CommandRow("run_mail_service", _MAIL, "Deliver what the mail service has accepted.", "none"),
+    "seal": CommandRow("seal", _CHANGE, "Manage the keys that secrets are sealed with."),
+    "send-mail": CommandRow("send_mail", _MAIL, "Hand a mail in to the mail service."),
+    "send-test-email": CommandRow("send_test_email", _MAIL, "Send a test mail through a mail server."),
+    "serve": CommandRow("confobjects.web.commands.serve", _SERVICES, "Serve the console and the API.", "none"),
+    "test-alert-handler": CommandRow("test_alert_handler", _MAIL, "Hand in a mail like those of an alert handler."),
+    "test-mail-server": CommandRow(
+        "test_mail_server", _MAIL, "Test a mail server stage by stage, and say what is wrong."
+    ),
+    "test-oauth2-provider": CommandRow("test_oauth2_provider", _MAIL, "Fetch an access token, and say what is wrong."),
+    "token": CommandRow(
+        "confobjects.web.commands.token", _SERVICES, "Manage the tokens that programs sign in with.", "none"
+    ),
+    "undo": CommandRow("undo", _CHANGE, "Undo a change of the history."),
+    "watch": CommandRow(
+        "watch", _SERVICES, "Show changes as they come into effect, and run a command for each.", "none"
+    ),
 }
 """Every command that is not generated. A new one is a row and a module with a function ``build(words, registry)``."""
 
-_HELP: Final = ("--help", "-H", "-?")
 _BATCH: Final = ("--batch", "-F", "--batchFilePath")
 
 
@@ -104,7 +132,7 @@ def resolve(words: Words, registry: Registry | None = None) -> click.Command:
     row = SPECIAL.get(words.command.lower())
     if registry is None:
         reads = "needed" if row is None else row.reads
-        registry = words.load_definitions("shown" if reads == "needed" and words.has(*_HELP) else reads)
+        registry = words.load_definitions("shown" if reads == "needed" and words.has(*HELP) else reads)
     if row is not None:
         return _build_command(row.module, "build", words, registry)
     name = words.command.lower()
@@ -121,11 +149,15 @@ def resolve(words: Words, registry: Registry | None = None) -> click.Command:
 def _describe_unknown(words: Words, registry: Registry) -> str:
     """Return what is wrong with a command that does not exist, without what may be a secret."""
     typed, separator, _ = words.command.replace("=", ":").partition(":")  # an assignment may hold a secret
-    near = _find_typed(typed.lower(), registry) or suggest_name(typed, command_names(registry))
+    near = (
+        _find_typed(typed.lower(), registry)
+        or suggest_commands(typed, words.rest, registry)
+        or suggest_name(typed, command_names(registry))
+    )
     is_named = bool(near) or (bool(separator) and typed.lower() in registry.property_names())
     if _may_be_secret(words, registry, is_named=is_named):
         return "there is no such command; the word is not shown, because it may be a part of a value"
-    return f'there is no command "{typed}{separator and "…"}"; {near or "confobjects --help-all lists them"}'
+    return f'there is no command "{typed}{separator and "…"}"; {near or "confobjects help lists them"}'
 
 
 def _find_typed(command: str, registry: Registry) -> str:

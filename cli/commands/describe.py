@@ -9,8 +9,7 @@ import click
 
 from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.errors import UnknownNameError
-from confobjects.management.changing.operations import Operation
-from confobjects.objects.changes import Action, PropertyChanges
+from confobjects.objects.changes import PropertyChanges
 from confobjects.records import as_dict
 from confobjects.reference.examples import example_object, example_values
 from confobjects.reference.facts import describe_administrators, describe_re_entry, facts
@@ -20,7 +19,7 @@ from confobjects.reference.text import describe_object, describe_property, find_
 from ..command import make_command
 from ..invocation import Invocation
 from ..output.table import output_width
-from ..words.command_line import line_of
+from ..words.creating import break_line, example_line
 from ..words.elsewhere import find_elsewhere
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def _run(invocation: Invocation, object_: str, property_: str | None) -> int:
     examples = example_values(prop, registry, 1)
     if examples and not prop.read_only:
         changes = PropertyChanges(set={prop.name: examples})
-        line = _example_line(relation, registry, "modify", changes)
+        line = example_line(relation, registry, "modify", changes)
         invocation.say(f"{'Set it with:':<23}{line}")
     return 0
 
@@ -150,26 +149,16 @@ def _describe_object(invocation: Invocation, relation: Relation, type_: str) -> 
     text = describe_object(relation, registry, advanced=invocation.advanced, width=output_width(), type_=type_)
     invocation.say(text)
     lines = [
-        _example_line(relation, registry, "create", PropertyChanges(set=example_object(definition, registry)), short)
+        example_line(relation, registry, "create", PropertyChanges(set=example_object(definition, registry)), short)
         for short, definition in _types_below(relation, registry, type_).items()
         if relation.kind != "singleton"
         and (definition.name == type_ or relation.lists(definition, advanced=invocation.advanced))
     ]
-    invocation.say("\n".join(["", "Examples:", *(f"  {line}" for line in lines)]) if lines else "")
-
-
-def _example_line(
-    relation: Relation, registry: Registry, action: Action, changes: PropertyChanges, type_: str | None = None
-) -> str:
-    """Return the command for an example, with example names."""
-    steps = [step for step in registry.lineage(relation) if step.named]
-    # Objects of a set are named by their type.
-    names = tuple(
-        (type_ or next(iter(registry.types_of(step)))) if step.kind == "set" else f"My {step.friendly}"
-        for step in steps
+    invocation.say(
+        "\n".join(["", "Examples:", *(part for line in lines for part in break_line(line, output_width()))])
+        if lines
+        else ""
     )
-    operation = Operation(action, relation.name, names, type_, changes)
-    return f"confobjects {line_of(operation, registry)}"
 
 
 def _types_below(relation: Relation, registry: Registry, type_: str) -> dict[str, ManagedObjectDefinition]:

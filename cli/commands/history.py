@@ -58,6 +58,10 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 
 def _run(invocation: Invocation, what: str | None, number: int | None, limit: int | None, **values: Any) -> int:
+    if what is not None and number is None and what.isdecimal():  # the word "show" may be left out
+        run = click.get_current_context()
+        parameter = next(one for one in run.command.params if one.name == "number")
+        what, number = "show", parameter.type_cast_value(run, what)
     is_show = what is not None and what.lower() == "show"
     if is_show != (number is not None):
         raise click.UsageError(

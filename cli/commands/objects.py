@@ -12,8 +12,10 @@ from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
+from ..needed import NeededOption
 from ..output.shown import ListDisplay, ShownProperty, choose_properties, show, units_of
 from ..words.names import name_options, take_names
+from ..words.splitting import value_of
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
@@ -57,7 +59,12 @@ def _type_option(relation: Relation, registry: Registry, *, required: bool, adva
     types = registry.types_of(relation)
     usual = [short for short, d in types.items() if relation.lists(d, advanced=advanced)]
     help_ = f"The type of the {relation.friendly}: {', '.join(usual or types)}."
-    return click.Option(["-t", "--type", "type_"], metavar="TYPE", required=required, help=help_)
+    declared = ["-t", "--type", "type_"]
+    if required:
+        return NeededOption(
+            declared, metavar="TYPE", help=help_, choices=lambda _invocation, _values: usual or list(types)
+        )
+    return click.Option(declared, metavar="TYPE", help=help_)
 
 
 def _unit_options() -> list[click.Parameter]:
@@ -83,10 +90,16 @@ def _build_create(relation: Relation, words: Words, registry: Registry) -> click
         operation = Operation("create", relation.name, names, type_, changes, tolerant=if_absent)
         return perform(invocation, operation, f"The {relation.friendly} {_quote_name(names)}was created.")
 
+    def explain() -> str:
+        from ..words.creating import explain_creation
+
+        given = value_of(words, "--type") or value_of(words, "-t")
+        return f"Create {_name_one(relation)}.\n\n{explain_creation(relation, registry, given)}"
+
     typed = [] if relation.kind == "set" else [type_option]
     tolerant = click.Option(["--if-absent"], is_flag=True, help="Leave an existing object as it is.")
-    parameters = [*name_options(relation, registry), *typed, *_value_options(), tolerant]
-    return make_command(words, registry, parameters, run, f"Create {_name_one(relation)}.\n\n{relation.synopsis}")
+    parameters = [*name_options(relation, registry, new=True), *typed, *_value_options(), tolerant]
+    return make_command(words, registry, parameters, run, explain)
 
 
 def _build_set(relation: Relation, words: Words, registry: Registry) -> click.Command:

@@ -21,12 +21,12 @@ def build(words: Words, registry: Registry) -> click.Command:
     """Return the command; the name options are those of the object it is asked for."""
     relations = registry.relations()
     kind = next((word.lower() for word in words.rest if word.lower() in relations), None)
-    # Without a known object every option is accepted and none is required, so that the unknown object is what is reported.
+    # Without a known object every option is accepted and none is needed, so that the unknown object is what is reported.
     # Objects of several kinds may be named by the same option.
     kinds = relations if kind is None else (kind,)
     names = {option.opts[0]: option for one in kinds for option in name_options(relations[one], registry)}
-    for option in names.values():
-        option.required = kind is not None
+    if kind is None:
+        names = {spelling: click.Option([*option.opts, option.name], hidden=True) for spelling, option in names.items()}
     parameters: list[click.Parameter] = [
         click.Argument(["object_"], metavar="OBJECT"),
         *names.values(),

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from confobjects.diagnostics import suggest_name
 
+from ..needed import MissingOptionError
 from ..strict_command import ExtraWordsError
 from .masking import begins_with_dash
 from .numbers import NumberType
 from .options import OPTIONS, SECRET_OPTIONS
+from .quoting import quote_word
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -25,13 +27,13 @@ def explain_mistake(error: click.UsageError, load: Callable[[], Registry]) -> tu
     if isinstance(error, click.NoSuchOption):
         known = [spelling for option in OPTIONS for spelling in option.spellings]
         known += [o for p in error.ctx.command.params for o in p.opts] if error.ctx else []
-        remedy = _suggest_assignment(error, load) or suggest_name(error.option_name, known)
+        remedy = _suggest_assignment(error, load) or _suggest_naming(error) or suggest_name(error.option_name, known)
         message = f'there is no option "{error.option_name}"'
     elif isinstance(error, click.MissingParameter) and error.param is not None:
         is_option = isinstance(error.param, click.Option)
         name = error.param.opts[-1] if is_option else error.param.human_readable_name
         message = f"the {'option' if is_option else 'argument'} {name} is missing"
-        remedy = f"{name} {error.param.metavar or 'VALUE'}" if is_option else ""
+        remedy = f"{name} {error.param.metavar or 'VALUE'}{_list_choices(error)}" if is_option else ""
     elif (
         isinstance(error, click.BadParameter) and error.param is not None and (number := _describe_number(error.param))
     ):
@@ -46,6 +48,29 @@ def explain_mistake(error: click.UsageError, load: Callable[[], Registry]) -> tu
         message = "some words do not belong to an option"
         remedy = "a property and its value are one word, --set PROPERTY:VALUE; put a value with blanks in quotes"
     return message, remedy
+
+
+_FEW: Final = 10
+"""Choices that are shown; of more only their number is."""
+
+
+def _list_choices(error: click.MissingParameter) -> str:
+    """Return what a missing option may be, as the end of a sentence."""
+    if not isinstance(error, MissingOptionError) or not error.choices:
+        return ""
+    if len(error.choices) > _FEW:
+        return f", one of {len(error.choices)}"
+    return f", one of: {', '.join(map(quote_word, error.choices))}"
+
+
+_NAMING: Final = frozenset(("--name", "--id", "--object", "--object-name"))
+"""What people type for the option that names an object."""
+
+
+def _suggest_naming(error: click.NoSuchOption) -> str:
+    """Return the option that names the object of a command, in place of a general word for it."""
+    own = [o for p in error.ctx.command.params for o in p.opts if o.endswith("-name")] if error.ctx else []
+    return f'did you mean "{own[-1]}"?' if own and error.option_name.lower() in _NAMING else ""
 
 
 def _suggest_assignment(error: click.NoSuchOption, load: Callable[[], Registry]) -> str:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-import click
 
 from confobjects.definitions.model import HOLDER_KIND
 
+from ..needed import NeededOption
+
 if TYPE_CHECKING:
+    import click
+
     from confobjects.definitions import Registry, Relation
+
+    from ..invocation import Invocation
+    from ..needed import Choices
 
 
 def verbs_of(relation: Relation) -> dict[str, str]:
@@ -23,17 +29,40 @@ def verbs_of(relation: Relation) -> dict[str, str]:
     return {"create": f"create-{relation.name}", **listed, **names, "delete": f"delete-{relation.name}"}
 
 
-def name_options(relation: Relation, registry: Registry, *, parents_only: bool = False) -> list[click.Parameter]:
-    """Return the name options of an object of a relation: one for each parent, and its own."""
+def name_options(
+    relation: Relation, registry: Registry, *, parents_only: bool = False, new: bool = False
+) -> list[click.Parameter]:
+    """Return the name options of an object of a relation: one for each parent, and its own.
+
+    ``new`` says that the object does not exist yet, so that its name is not one of those there are.
+    """
     lineage = [step for step in registry.lineage(relation) if step.named]
     if parents_only and relation.named:
         lineage = lineage[:-1]
     return [
-        click.Option(
-            [option_of(step), _parameter_name(step)], metavar="NAME", required=True, help=_name_help(step, registry)
+        NeededOption(
+            [option_of(step), _parameter_name(step)],
+            metavar="NAME",
+            help=_name_help(step, registry),
+            choices=_choices_of(lineage[:place], step, registry, new=new and step is relation),
         )
-        for step in lineage
+        for place, step in enumerate(lineage)
     ]
+
+
+def _choices_of(above: Sequence[Relation], step: Relation, registry: Registry, *, new: bool) -> Choices | None:
+    """Return what finds the names that an option may be: those of the objects there are, or the types of a set."""
+    if step.kind == "set":
+        return lambda _invocation, _values: list(registry.types_of(step))
+    if new:
+        return None
+
+    def find(invocation: Invocation, values: Mapping[str, Any]) -> Sequence[str]:
+        parents = tuple(values[_parameter_name(one)] for one in above)
+        with invocation.open(tells=False) as context:
+            return [obj.name or "" for obj in context.list(step.name, parents)]
+
+    return find
 
 
 def option_of(relation: Relation) -> str:

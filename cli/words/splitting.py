@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .properties_file import Defaults
 
 
+_HELP: Final = "help"
 _NO_DIALOGUE: Final = {"no_prompt", "script_friendly", "quiet", "output", "version", "help"}
 
 _BATCH: Final = frozenset({"--batch", "--batchfilepath", "-F"})
@@ -112,11 +113,13 @@ _BY_SPELLING: Final = {_normalise(spelling): option for option in OPTIONS for sp
 
 
 def take_apart(arguments: Sequence[str]) -> Words:
-    """Return the parts of a command line; long options come in lower case."""
+    """Return the parts of a command line; long options come in lower case. ``help COMMAND`` is ``COMMAND --help``."""
     words = [_normalise(word) for word in arguments]
     at = _find_command(words)
     rest = [word for index, word in enumerate(words) if index != at]
     command = "" if at is None else arguments[at]
+    if command.lower() == _HELP:
+        return take_apart([*(word for index, word in enumerate(arguments) if index != at), "--help"])
     builtin = "--nobuiltindefinitions" not in words
     return Words(command, tuple(rest), tuple(_definitions(words)), tuple(arguments), builtin=builtin)
 

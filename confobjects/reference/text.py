@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
 from confobjects.reference.examples import example_values
-from confobjects.reference.facts import describe_administrators, describe_re_entry, describe_verification, facts
+from confobjects.reference.facts import (
+    describe_administrators,
+    describe_default,
+    describe_re_entry,
+    describe_verification,
+    facts,
+)
 
 
 def describe_object(relation: Relation, registry: Registry, *, advanced: bool, width: int = 79, type_: str = "") -> str:
@@ -31,14 +38,15 @@ def describe_object(relation: Relation, registry: Registry, *, advanced: bool, w
         lines += [
             "",
             f"A type of {relation.friendly}{chosen}.",
-            *_render_properties(definition, definition.friendly, advanced=advanced, own=False),
+            *_render_properties(definition, definition.friendly, advanced=advanced, own=False, width=width),
         ]
         return "\n".join(lines)
     types = registry.types_of(relation)
     if list(types) != ["generic"]:
         lines += ["", "Types (--type):"]
         listed = {short: d for short, d in types.items() if relation.lists(d, advanced=advanced)}
-        lines += [f"  {short:<14} {d.synopsis}" for short, d in listed.items()]
+        for short, d in listed.items():
+            lines += textwrap.wrap(f"  {short:<14} {d.synopsis}", width, subsequent_indent=" " * 17)
         if more := len(types) - len(listed):
             lines.append(f"  (--advanced shows {more} more)")
     lines += _render_dependencies(relation, registry)
@@ -47,7 +55,7 @@ def describe_object(relation: Relation, registry: Registry, *, advanced: bool, w
         if not relation.lists(below, advanced=advanced):
             continue
         heading = relation.friendly if name == relation.target else below.friendly
-        lines += _render_properties(below, heading, advanced=advanced, own=name != relation.target)
+        lines += _render_properties(below, heading, advanced=advanced, own=name != relation.target, width=width)
     return "\n".join(lines)
 
 
@@ -68,7 +76,9 @@ def find_dependencies(registry: Registry, name: str) -> list[str]:
     return sorted({registry.relation(one.relation).friendly for prop in properties for one in prop.references})
 
 
-def _render_properties(definition: ManagedObjectDefinition, name: str, *, advanced: bool, own: bool) -> Iterator[str]:
+def _render_properties(
+    definition: ManagedObjectDefinition, name: str, *, advanced: bool, own: bool, width: int
+) -> Iterator[str]:
     properties = [
         prop
         for _, prop in sorted(definition.properties.items())
@@ -82,8 +92,49 @@ def _render_properties(definition: ManagedObjectDefinition, name: str, *, advanc
             continue
         yield ""
         yield f"{heading} of {name}:"
-        for prop in shown:
-            yield f"  {prop.name:<26} {prop.synopsis}"
+        yield ""
+        yield from _tabulate_properties(shown, width)
+
+
+_HEADINGS: Final = ("Property", "Syntax", "Required", "Default")
+_WIDEST: Final = 40
+"""Characters of a default that are shown."""
+
+
+def _tabulate_properties(properties: Sequence[PropertyDefinition], width: int) -> Iterator[str]:
+    """Yield a line for each property with what is asked first, and below it the synopsis."""
+    rows = [(prop.name, _name_syntax(prop), _say_required(prop), _say_default(prop)) for prop in properties]
+    widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
+    yield _align_row(_HEADINGS, widths)
+    yield _align_row(["-" * one for one in widths], widths)
+    for prop, row in zip(properties, rows, strict=True):
+        yield _align_row(row, widths)
+        yield from textwrap.wrap(prop.synopsis, width, initial_indent="      ", subsequent_indent="      ")
+
+
+def _align_row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return f"  {'  '.join(map(str.ljust, cells, widths))}".rstrip()
+
+
+def _name_syntax(prop: PropertyDefinition) -> str:
+    """Return the name of a property's syntax, of a reference the kind it names; a plus says that it takes several values."""
+    name = prop.syntax.name if prop.reference is None else prop.reference.relation
+    return f"{name} +" if prop.multi_valued else name
+
+
+def _say_required(prop: PropertyDefinition) -> str:
+    if prop.mandatory:
+        return "yes"
+    return "no" if prop.required_when is None else "depends"
+
+
+def _say_default(prop: PropertyDefinition) -> str:
+    """Return a default in a few characters; one that needs a sentence is told by ``describe OBJECT PROPERTY``."""
+    if prop.default.kind == "defined":
+        return textwrap.shorten(describe_default(prop), _WIDEST, placeholder=" …")
+    return {"cases": "depends", "inherited-absolute": "inherited", "inherited-relative": "inherited"}.get(
+        prop.default.kind, "-"
+    )
 
 
 def describe_property(prop: PropertyDefinition, registry: Registry, *, width: int = 79) -> str:

@@ -282,7 +282,11 @@ def test_expressions_are_shown_as_they_are_and_what_they_come_to_when_asked(monk
             12,
             '/queue/jobs/consumer/post: there is no Consumer "post"\n',
         ),
-        ("list-retry-rules --queue-name jobs", 2, "the option --channel is missing\n  remedy: --channel NAME\n"),
+        (
+            "list-retry-rules --queue-name jobs",
+            2,
+            "the option --channel is missing\n  remedy: --channel NAME, one of: mail\n",
+        ),
         ("get-journal-prop --queue-name guard", 12, "/queue/guard/journal: there is no Journal\n"),
     ],
     ids=lambda value: value if isinstance(value, str) and " " in value and "\n" not in value else "",
@@ -329,7 +333,11 @@ def test_the_objects_that_come_with_another_are_in_the_plan() -> None:
 @pytest.mark.parametrize(
     ("line", "status", "said"),
     [
-        ("create-queue --queue-name x --set enabled:true", 2, "the option --type is missing\n  remedy: --type TYPE\n"),
+        (
+            "create-queue --queue-name x --set enabled:true",
+            2,
+            "the option --type is missing\n  remedy: --type TYPE, one of: ",
+        ),
         (
             "create-queue --queue-name x -t dsk --set enabled:true",
             2,
@@ -712,13 +720,13 @@ def test_headings_name_the_relation_and_not_the_type_of_its_objects() -> None:
     assert printed("list-lookouts")[0].split(" :")[0].strip() == "Look-Out"
     assert printed("describe lookout")[0] == "Look-Out"
     assert "Properties of Look-Out:" in printed("describe lookout")
-    assert "Look-Outs" in depot("--help-all").out.splitlines()
+    assert "Look-Outs:" in depot("--help-all").out.splitlines()
     assert "List the Look-Outs." in depot("list-lookouts --help").out
     assert not [text for text in (depot("list-lookouts --help").out, depot("--help-all").out) if "Watch Post" in text]
 
 
 def test_without_a_name_for_people_it_is_that_of_the_relation() -> None:
-    assert "Depot Codecs" in depot("--help-all").out.splitlines()
+    assert "Depot Codecs:" in depot("--help-all").out.splitlines()
 
 
 # -- advanced types --------------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def test_an_export_replaces_nothing_that_is_no_file_of_it(place: Path) -> None:
 
 
 def test_the_objects_are_known_wherever_definitions_are_shown(place: Path) -> None:
-    assert "service " in run("--help").out
+    assert " service" in run("--help").out
     assert "create-service" in run("--help-all").out
     assert "list-services" in run("completion", "bash", "--at", "1", "--", "confobjects", "list-s").out
     assert "A service that listens." in run("describe", "service").out

@@ -90,7 +90,8 @@ def test_every_object_and_every_property_is_described(relation: str) -> None:
 
 def examples(*words: str) -> list[list[str]]:
     text = run("describe", *words).out
-    return [shlex.split(line.strip())[1:] for line in text.splitlines() if line.startswith("  confobjects ")]
+    whole = text.replace("\\\n", "")  # a line that goes on
+    return [shlex.split(line.strip())[1:] for line in whole.splitlines() if line.startswith("  confobjects ")]
 
 
 def test_the_examples_of_an_object_work_as_they_stand() -> None:

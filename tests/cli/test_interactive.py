@@ -702,7 +702,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(file: Path) -> None:
 def test_whoever_wants_no_questions_gets_the_overview(options: list[str]) -> None:
     with dialogue(*options) as person:
         assert person.ends() == 2
-        assert "usage: confobjects COMMAND" in person.shown
+        assert "confobjects COMMAND [OPTIONS]" in person.shown
         assert "Main menu" not in person.shown
 
 
@@ -717,7 +717,7 @@ def test_without_a_terminal_nothing_is_asked() -> None:
     command = [sys.executable, "-m", "confobjects.cli"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=ROOT, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "usage: confobjects COMMAND" in done.stderr
+    assert "confobjects COMMAND [OPTIONS]" in done.stderr
 
 
 def test_output_that_is_no_terminal_is_not_asked_at(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def test_a_change_for_programs(folder: Path) -> None:
             2,
             'there is no object "nosuch"\n  remedy: known: account-status-notification-handler, alert-handler, ',
         ),
-        ("history mail-server", 2, "the option --server-name is missing\n  remedy: --server-name NAME\n"),
+        ("history mail-server", 2, "the option --server-name is missing\n  remedy: --server-name NAME"),
         ("undo", 2, "undo takes the number of a change, or --to and the number of the last change to keep\n"),
         ("undo 3 --to 2", 2, "undo takes the number of a change, or --to and the number of the last change to keep\n"),
         ("undo 9", 12, "there is no change 9\n  remedy: the history has the changes 1 to 6\n"),
