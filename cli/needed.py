@@ -73,20 +73,20 @@ def _find_choices(invocation: Invocation, option: NeededOption, values: Mapping[
 
 def _ask(option: NeededOption, choices: Sequence[str]) -> str:
     """Ask for an option: one of its choices, or any text. An empty answer is asked again."""
-    from .interactive.choosing import LONG
-    from .interactive.pages import BACK, QUIT, list_menu
+    from .interactive.choosing import LONG, Choice, Menu, number_choices
     from .interactive.terminal import BackRequest, QuitRequest, Terminal
 
     terminal = Terminal()
-    question = f"{option.opts[0]}: {option.help}"
+    question = f"{max(option.opts, key=len)}: {option.help}"
+    leave = Choice("q", "quit", None)
     try:
         if len(choices) > LONG:
             return choices[terminal.pick(question, choices)]
         if choices:
-            chosen = terminal.choose(list_menu("", question, choices, choices)).value
-            if chosen in {QUIT, BACK}:
-                raise click.Abort
-            return str(chosen)
+            chosen = terminal.choose(Menu("", question, number_choices(choices, choices), (leave,)))
+            if chosen is leave:
+                raise QuitRequest
+            return str(chosen.value)
         terminal.say(question)
         while not (answer := terminal.ask(f"{option.metavar}: ").strip()):
             pass

@@ -12,7 +12,7 @@ from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
-from ..needed import NeededOption
+from ..needed import NeededOption, may_ask
 from ..output.shown import ListDisplay, ShownProperty, choose_properties, show, units_of
 from ..words.names import name_options, take_names
 from ..words.splitting import value_of
@@ -88,6 +88,12 @@ def _build_create(relation: Relation, words: Words, registry: Registry) -> click
         names = take_names(relation, registry, values)
         changes = PropertyChanges(set=given_values(invocation, relation, **values))
         operation = Operation("create", relation.name, names, type_, changes, tolerant=if_absent)
+        if not if_absent and may_ask(invocation) and (type_ is None or type_ in registry.types_of(relation)):
+            from ..interactive.direct import complete_creation, lacks_values
+
+            short = type_ or (names[-1] if relation.kind == "set" else registry.usual_type(relation))
+            if short in registry.types_of(relation) and lacks_values(registry.types_of(relation)[short], operation):
+                return complete_creation(invocation, relation, operation)
         return perform(invocation, operation, f"The {relation.friendly} {_quote_name(names)}was created.")
 
     def explain() -> str:
@@ -104,11 +110,16 @@ def _build_create(relation: Relation, words: Words, registry: Registry) -> click
 
 def _build_set(relation: Relation, words: Words, registry: Registry) -> click.Command:
     def run(invocation: Invocation, type_: str | None = None, **values: Any) -> int:
-        from ..performing import Operation, perform
+        from ..performing import Operation, PropertyChanges, perform
         from ..words.assignments import given_changes
 
         names = take_names(relation, registry, values)
-        operation = Operation("modify", relation.name, names, type_, given_changes(invocation, relation, **values))
+        changes = given_changes(invocation, relation, **values)
+        if changes == PropertyChanges() and type_ is None and may_ask(invocation):
+            from ..interactive.direct import edit_object
+
+            return edit_object(invocation, relation, names)
+        operation = Operation("modify", relation.name, names, type_, changes)
         return perform(invocation, operation, f"The {relation.friendly} {_quote_name(names)}was changed.")
 
     typed = relation.kind == "singleton" and len(registry.types_of(relation)) > 1

@@ -80,6 +80,24 @@ class ObjectEditor:
         done = f"The {edited.title} was created."
         self._edit_until_done(edited, lambda operations: self.session.finish(operations, done))
 
+    def complete(self, relation: Relation, operation: Operation) -> None:
+        """Ask for the values that a creation lacks, and create the object when the plan is accepted."""
+        types = self.registry.types_of(relation)
+        definition = types[operation.type or self.registry.usual_type(relation) or next(iter(types))]
+        path = operation.resolve_path(self.registry)
+        draft = self._make_draft(ManagedObject(path, definition, {}), relation, creating=True)
+        given = {name: tuple(texts) for name, texts in operation.changes.set.items()}
+        edited = self._refresh_defaults(EditedObject(operation, draft.replace(values=given)))
+        self.terminal.say(f"Mandatory values of {definition.indefinite} (empty to give up):")
+        edited = self._ask_missing(edited)
+        done = f"The {edited.title} was created."
+        try:
+            self.session.finish(edited.operations(), done)
+        except ConfobjectsError as error:
+            self.session.tell_refusal(error)
+            edited = self._offer_mending(edited, error)
+            self._edit_until_done(edited, lambda operations: self.session.finish(operations, done))
+
     def edit(self, relation: Relation, obj: ManagedObject) -> None:
         """Edit an object, and change it when it is accepted."""
         for problem in obj.problems:
