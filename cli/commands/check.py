@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from time import time
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,7 @@ from confobjects.errors import error_for
 from confobjects.mail.expiry import Period, find_expiring
 from confobjects.management.documents.copying import find_exposed, find_risks
 from confobjects.management.judging import judge_all
+from confobjects.objects.pointing import find_unreadable
 from confobjects.records import Record
 from confobjects.texts.visible import make_visible
 
@@ -30,37 +32,60 @@ if TYPE_CHECKING:
 
     from ..words.splitting import Words
 
+FOUND: Final = 1
+"""The exit status of a strict check that found warnings."""
 _HELP = """Check the whole configuration as a starting service would.
 
 Every expression is evaluated and every object judged. With --env-file the variables in a file replace the environment, so
-that one machine can check what another one will see. Certificates and tokens that end within 14 days, and stores that cannot
+that one machine can check what another one will see (--no-files leaves out what else is only there). Certificates and tokens that end within 14 days, and stores that cannot
 be read, are warnings; where there are keys to seal with (seal), so are secrets in the clear. It also says which enabled objects
 are not known to work: never tested, changed since the last test, or failed in it."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
-    return make_command(words, registry, [], _run, _HELP)
+    parameters: list[click.Parameter] = [
+        click.Option(["--strict"], is_flag=True, help="End with the status 1 if there are warnings."),
+        click.Option(
+            ["--no-files"],
+            is_flag=True,
+            help="Leave out what values point to, such as files: it is on another machine.",
+        ),
+    ]
+    return make_command(words, registry, parameters, _run, _HELP)
 
 
-def _run(invocation: Invocation) -> int:
+def _run(invocation: Invocation, strict: bool, no_files: bool) -> int:
     evaluate = invocation.make_evaluator()
-    elsewhere = invocation.options["env_file"] is not None
+    elsewhere = no_files or invocation.options["env_file"] is not None
     with invocation.open(tells=False) as context:
         found = check_site(context.site, evaluate, invocation.place.instance_directory, elsewhere=elsewhere)
     if invocation.form != "json":
         invocation.warn(found.warnings)
     if found.problems:
-        raise error_for(found.problems)
+        return _tell_problems(invocation, found)
     if invocation.form == "json":
         from ..output.json import dumps
         from ..words.actions import word
 
         invocation.say(dumps(found.as_json(word)))
     elif not invocation.quiet:
-        invocation.say(summarise_check(found.count, "object", found.warnings))
         _tell_untested(invocation, found.untested)
-    return 0
+        invocation.say(summarise_check(found.count, "object", len(found.warnings)))
+    return FOUND if strict and found.warnings else 0
+
+
+def _tell_problems(invocation: Invocation, found: CheckResult) -> int:
+    """Tell what is wrong, and how much of it, last; return the exit status. In other forms the error is raised."""
+    error = error_for(found.problems)
+    if invocation.form != "table" or invocation.quiet or invocation.sink is not None:
+        raise error
+    from ..words.actions import render
+
+    for problem in error.diagnostics:
+        invocation.note(render(problem))
+    invocation.say(summarise_check(found.count, "object", len(found.warnings), len(error.diagnostics)))
+    return error.exit_code
 
 
 class CheckResult(Record):
@@ -88,11 +113,21 @@ def check_site(stored: Site, evaluate: Evaluator, instance_directory: str, *, el
     unusable = [problem for one in site.registry.unusable for problem in one.problems]
     remarks = [warning for warning in configuration.warnings if warning.replace(severity="error") not in unusable]
     here = () if problems or elsewhere else configuration  # the stores of another machine are not here
-    ending = tuple(problem.replace(severity="warning") for problem in find_expiring(here, time(), _read_store))
+    ending = [problem.replace(severity="warning") for problem in find_expiring(here, time(), _read_store)]
+    told = {(one.path, one.property) for one in ending}
+    missing = [
+        one for one in find_unreadable(here, site.registry, _look_at_path) if (one.path, one.property) not in told
+    ]
     clear = () if problems else _find_clear(site)
-    untested, told = ([], ()) if problems else _find_untested(stored, configuration)
-    warnings = (*remarks, *find_exposed(site), *find_risks(site), *clear, *ending, *told)
-    return CheckResult(len(configuration), (*unusable, *problems), warnings, tuple(untested), ending)
+    untested, said = ([], ()) if problems else _find_untested(stored, configuration)
+    warnings = (*remarks, *find_exposed(site), *find_risks(site), *clear, *ending, *missing, *said)
+    return CheckResult(len(configuration), (*unusable, *problems), warnings, tuple(untested))
+
+
+def _look_at_path(path: str) -> str:
+    if not os.path.exists(path):
+        return "does not exist"
+    return "" if os.access(path, os.R_OK) else "may not be read by this user"
 
 
 def _find_untested(

@@ -12,8 +12,6 @@ from .session import InteractiveSession
 from .terminal import BackRequest, QuitRequest, Terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from confobjects.definitions import ManagedObjectDefinition, Relation
     from confobjects.management.changing.operations import Operation
 
@@ -36,7 +34,7 @@ def complete_creation(invocation: Invocation, relation: Relation, operation: Ope
     return 0
 
 
-def edit_object(invocation: Invocation, relation: Relation, names: Sequence[str]) -> int:
+def edit_object(invocation: Invocation, relation: Relation, names: tuple[str, ...]) -> int:
     """Show an object in the editor until the change is accepted or given up."""
     with _open_session(invocation) as session:
         ObjectEditor(session).edit(relation, session.context.get(relation.name, names))

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from confobjects.objects.reading import PropertyReader
 
 
-def summarise_check(number: int, what: str, warnings: Sequence[Diagnostic]) -> str:
-    """Return the sentence for a number of things that were checked, in which no error was found."""
-    found = f"{number} {what}{'' if number == 1 else 's'} checked: no problem found"
-    return f"{found}, {len(warnings)} warning{'' if len(warnings) == 1 else 's'}." if warnings else f"{found}."
+def summarise_check(number: int, what: str, warnings: int, errors: int = 0) -> str:
+    """Return the line that ends a check: how many things were checked, and what was found."""
+    counts = ((number, what), (errors, "error"), (warnings, "warning"))
+    checked, *found = (f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
+    return f"{checked}: {', '.join(found)}"
 
 
 class Units(Record):

@@ -80,7 +80,7 @@ def test_what_only_shows_definitions_waits_for_no_pipe(tmp_path: Path) -> None:
 
 def test_a_check_of_definitions_counts_its_warnings(place: Path) -> None:
     forgets = run("definitions", "check", str(INSTALLABLE / "forgets.json"), "--force")
-    assert forgets.out == "1 definition checked: no problem found, 2 warnings.\n"
+    assert forgets.out == "1 definition: 0 errors, 2 warnings\n"
     assert forgets.err.count("warning: ") == 2
     assert place.exists()
 
@@ -246,7 +246,7 @@ def test_an_entry_that_claims_a_definition_nobody_has_is_told_and_kept(claim: st
     checked = run("check")
     assert (checked.status, named in checked.err) == (0, True)
     count = checked.err.count("warning: ")
-    assert checked.out.endswith(f" checked: no problem found, {count} warning{'' if count == 1 else 's'}.\n")
+    assert checked.out.endswith(f": 0 errors, {count} warning{'' if count == 1 else 's'}\n")
     assert run("list-unheard-ofs").status == 2
     assert run("export", "--output-file", str(document)).status == 0
     assert run("set-mail-server-prop", "--server-name", "m", "--set", "smtp-server:other").status == 0

@@ -388,7 +388,7 @@ def test_an_empty_configuration_is_made_once(folder: Path) -> None:
     missing = [f"cn={kind},cn=config" for kind in new]
     assert said("init", folder).out.splitlines() == [f'the entry "{dn}" was created' for dn in missing]
     assert said("init", folder).out == "everything exists already\n"
-    assert said("check --url ldif:{dir}/c.ldif", folder).out == "1 object checked: no problem found.\n"
+    assert said("check --url ldif:{dir}/c.ldif", folder).out == "1 object: 0 errors, 0 warnings\n"
 
 
 # -- explain and check -------------------------------------------------------------------------------------------------
@@ -433,18 +433,18 @@ def test_a_text_that_comes_to_no_value(line: str, status: int, err: str, folder:
 
 
 def test_a_check_says_how_much_it_has_looked_at(folder: Path) -> None:
-    assert said("check", folder) == (0, "3 objects checked: no problem found.\n", "")
+    assert said("check", folder) == (0, "3 objects: 0 errors, 0 warnings\n", "")
     assert said("check -Q", folder) == (0, "", "")
     assert json.loads(said("check --output json", folder).out) == {"ok": True, "objects": 3, "warnings": []}
     assert said("delete-trust-manager-provider --provider-name blind", folder).status == 0
-    assert said("check", folder).out == "2 objects checked: no problem found.\n"
+    assert said("check", folder).out == "2 objects: 0 errors, 0 warnings\n"
 
 
 def test_a_check_finds_what_a_start_would(folder: Path) -> None:
     wrong = "set-mail-server-prop --server-name two --set enabled:&{mail.on} --set auth-username:&{mail.user}"
     assert said(wrong, folder).status == 0
     done = said("check", folder)
-    assert (done.status, done.out) == (30, "")
+    assert (done.status, done.out) == (30, "3 objects: 2 errors, 0 warnings\n")
     assert done.err.count("has no value") == 2
     assert '/mail-server/two, enabled: "mail.on" has no value' in done.err
     values = folder / "other.env"

@@ -190,4 +190,4 @@ def test_setting_a_weakness_warns_and_stands_in_the_history(tmp_path: Any) -> No
         assert "confobjects.allow-insecure=any-name" in history
         checked = run("check")
         assert "warning: /mail-server/one, smtp-property: confobjects.allow-insecure" in checked.err
-        assert checked.out == "2 objects checked: no problem found, 1 warning.\n"
+        assert checked.out == "2 objects: 0 errors, 1 warning\n"
