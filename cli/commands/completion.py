@@ -6,9 +6,10 @@ object names need the storage; they are looked up only where a name can stand.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -55,20 +56,38 @@ _SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 _HELP = """Print the completion script for a shell.
 
-Add it to the start file of the shell. For bash: eval "$(confobjects completion bash)"."""
+Add it to the start file of the shell. For bash: eval "$(confobjects completion bash)". With --install it is written where the
+shell looks for it; without SHELL, that is the shell that you use."""
+_PLACES: Final = {
+    "bash": ("XDG_DATA_HOME", "~/.local/share", "bash-completion/completions/confobjects"),
+    "zsh": ("ZDOTDIR", "~", ".zfunc/_confobjects"),
+    "fish": ("XDG_CONFIG_HOME", "~/.config", "fish/completions/confobjects.fish"),
+}
+"""Where a shell looks for completions: the variable that names the folder, the usual folder, and the file in it."""
+_NEEDS: Final = {
+    "bash": "bash reads it if the package bash-completion is installed",
+    "zsh": "add to ~/.zshrc, before compinit: fpath+=~/.zfunc",
+}
 
 
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
-        click.Argument(["shell"], metavar="SHELL", type=click.Choice(sorted(_SCRIPTS))),
+        click.Argument(["shell"], metavar="[SHELL]", required=False),
+        click.Option(["--install"], is_flag=True, help="Write it where the shell looks for it."),
         click.Option(["--at"], type=NumberType(0), hidden=True),
         click.Argument(["typed"], nargs=-1),
     ]
 
-    def run(invocation: Invocation, shell: str, at: int | None, typed: Sequence[str]) -> int:
+    def run(invocation: Invocation, shell: str | None, install: bool, at: int | None, typed: Sequence[str]) -> int:
+        chosen = shell or os.path.basename(os.environ.get("SHELL", ""))
+        if chosen not in _SCRIPTS:
+            what = f'there is no completion for the shell "{shell}"' if shell else "the shell is not named"
+            raise click.UsageError(f"{what}: one of {', '.join(sorted(_SCRIPTS))}")
+        if install:
+            return _install(invocation, chosen)
         if at is None:
-            invocation.say(_SCRIPTS[shell])
+            invocation.say(_SCRIPTS[chosen])
             return 0
         current = typed[at] if at < len(typed) else ""
         found = sorted(set(_candidates(invocation, list(typed[1:at]), current)))
@@ -77,6 +96,24 @@ def build(words: Words, registry: Registry) -> click.Command:
         return 0
 
     return make_command(words, registry, parameters, run, _HELP)
+
+
+def _install(invocation: Invocation, shell: str) -> int:
+    """Write the script where a shell looks for it, and say what else it needs."""
+    variable, usual, name = _PLACES[shell]
+    from confobjects.storage.files import translate_errors
+    from confobjects.storage.replacing import Replacement
+
+    path = os.path.join(os.environ.get(variable) or os.path.expanduser(usual), name)
+    with translate_errors("make the folder", path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    with Replacement(path, _SCRIPTS[shell].encode()) as file:
+        file.take_place()
+    invocation.say(f"written: {path}")
+    if shell in _NEEDS:
+        invocation.note(_NEEDS[shell])
+    invocation.note("new shells complete confobjects")
+    return 0
 
 
 def _candidates(invocation: Invocation, before: list[str], current: str) -> Iterator[str]:

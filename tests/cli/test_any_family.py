@@ -529,7 +529,10 @@ def test_a_change_for_programs_says_what_was_and_what_is() -> None:
 
 
 def test_a_deletion_is_said_to_people_also_where_nothing_else_is() -> None:
-    assert depot("delete-consumer --queue-name jobs --channel mail") == (0, 'The Consumer "mail" was deleted.\n', "")
+    status, out, err = depot("delete-consumer --queue-name jobs --channel mail")
+    said, undo = out.splitlines()
+    assert (status, said, err) == (0, 'The Consumer "mail" was deleted.', "")
+    assert undo.startswith("It comes back with: confobjects undo ")
     assert depot("delete-queue --queue-name guard -s") == (0, "", "")
     assert depot("delete-queue --queue-name jobs -Q") == (0, "", "")
     assert printed("list-stores -s") == ["one", "two"]
@@ -607,7 +610,7 @@ def test_a_set_is_named_by_its_types() -> None:
     assert printed("get-depot-codec-prop --codec-type GZIP --property level -s") == ["level\t6"]
     status, err = refused("rename depot-codec --codec-type gzip --to plain")
     assert (status, err) == (2, "/depot-codec/gzip: depot-codec is named by its type\n")
-    assert depot("delete-depot-codec --codec-type gzip") == (0, 'The Depot Codec "gzip" was deleted.\n', "")
+    assert 'The Depot Codec "gzip" was deleted.\n' in depot("delete-depot-codec --codec-type gzip").out
 
 
 # -- a singleton with types ------------------------------------------------------------------------------------------

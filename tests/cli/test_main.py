@@ -575,3 +575,28 @@ def test_a_test_mail_that_fails_tells_a_program_what_was_said(mail_server: objec
     assert any(line.startswith("S: 535") for line in report["transcript"])
     assert json.loads(done.err)["error"]["exit"] == done.status == 46
     assert CANARY not in done.out + done.err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_is_written_where_the_shell_looks_for_it(
+    shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "ZDOTDIR"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    printed = run("completion", shell)
+    monkeypatch.setenv("SHELL", f"/usr/bin/{shell}")
+    for words in ((shell,), ()):  # the second time there is a file already
+        done = run("completion", *words, "--install")
+        assert done.status == 0
+        path = Path(done.out.removeprefix("written: ").strip())
+        assert path.is_relative_to(tmp_path)
+        assert path.read_text() == printed.out
+
+
+def test_a_completion_for_a_shell_that_is_not_known_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SHELL", "/bin/dash")
+    assert run("completion").err.startswith("the shell is not named: one of bash, fish, zsh\n")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file" / "x"))
+    (tmp_path / "file").write_text("")
+    refused = run("completion", "bash", "--install")
+    assert (refused.status, "internal" in refused.err) == (31, False)
