@@ -249,11 +249,11 @@ def before_request(ctx: ManagementContext, at: int, work: Callable[[], None]) ->
     send = storage._send
     done = list[bool]()
 
-    def send_after(change: Change, before: Entry | None) -> None:
+    def send_after(change: Change, before: Entry | None, person: str = "") -> None:
         if next(numbers) == at:
             done.append(True)
             work()
-        send(change, before)
+        send(change, before, person)
 
     storage._send = send_after  # type: ignore[method-assign]  # the storage is this test's own
     return lambda: bool(done)

@@ -114,12 +114,12 @@ def killed_at(reach: Opener, request: int, work: Callable[[ManagementContext], N
     def run() -> None:
         make, first, count = LdapStorage._carry_out, before, 0
 
-        def carry_out(self: LdapStorage, change: Change, before: Entry | None) -> None:
+        def carry_out(self: LdapStorage, change: Change, before: Entry | None, person: str = "") -> None:
             nonlocal count
             count += 1
             if count == request and first:
                 os.kill(os.getpid(), signal.SIGKILL)
-            make(self, change, before)
+            make(self, change, before, person)
             if count == request:
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -229,13 +229,13 @@ def test_a_writer_that_lives_is_waited_for_and_not_taken_for_dead(reach: Opener)
         make = storage._carry_out
         met: list[Any] = []
 
-        def meet(change: Change, before: Entry | None) -> None:
+        def meet(change: Change, before: Entry | None, person: str = "") -> None:
             if isinstance(change, ModifyEntry) and "cn=two" in str(change.dn) and not met:
                 met.append([(record.number, record.state) for record in other.history()])
                 with pytest.raises(ChangedMeanwhileError) as caught:
                     other.modify("mail-server", "one", PropertyChanges(set={"enabled": ["false"]}))
                 met.append(caught.value.diagnostics[0].summary)
-            make(change, before)
+            make(change, before, person)
 
         other.storage.pause = lambda turn: None  # type: ignore[method-assign]  # the writer waits for us here
         storage._carry_out = meet  # type: ignore[method-assign]  # as above
@@ -254,9 +254,9 @@ def test_a_writer_that_has_met_others_looks_before_it_takes_a_number(
     refused: list[DN] = []
     make, turns = LdapStorage._carry_out, 10
 
-    def carry_out(self: LdapStorage, change: Change, before: Entry | None) -> None:
+    def carry_out(self: LdapStorage, change: Change, before: Entry | None, person: str = "") -> None:
         try:
-            make(self, change, before)
+            make(self, change, before, person)
         except ObjectExistsError:
             assert isinstance(change, AddEntry)
             refused.append(change.entry.dn)

@@ -88,7 +88,8 @@ class LdapStorage(DirectoryWriter):
             self.pause,
         )
         self._journal = Journal(means, history)
-        self._person: tuple[str, ...] = ()
+        self._person = ""
+        """The DN of the person with whose rights changes are made; empty for those of the login."""
         self._made_claims: Claims | None = None
         self._made_followers: FollowerEntries | None = None
         self._made_verifications: VerificationEntries | None = None
@@ -190,11 +191,11 @@ class LdapStorage(DirectoryWriter):
         That counts for what is changed. The history, and what takes a change back that fails in the middle, is written with the
         rights of the login, which has to be allowed to act for the person.
         """
-        self._person = (str(person),)
+        self._person = str(person)
         try:
             yield
         finally:
-            self._person = ()
+            self._person = ""
 
     def pause(self, turn: int) -> None:
         """Wait a random time after a conflict with other writers. The limit grows with each conflict."""
@@ -236,10 +237,13 @@ class LdapStorage(DirectoryWriter):
         """Whether the server compares the revision in each deletion that names one."""
         return not any(isinstance(one, DeleteEntry) and one.revision for one in changes) or self._can_assert()
 
-    def _carry_out(self, change: Change, before: Entry | None) -> None:
-        """Make one change, with the claim for the value that it replaces where that is needed."""
+    def _carry_out(self, change: Change, before: Entry | None, person: str = "") -> None:
+        """Make one change, with the claim for the value that it replaces where that is needed.
+
+        With the DN of a person it is made with their rights; the claim is not.
+        """
         with self._holding(change):
-            self._send(change, before, *person)
+            self._send(change, before, person)
 
     def _holding(self, change: Change, *, numbered: bool = True) -> AbstractContextManager[None]:
         """Return a context that holds the claim for what a change replaces, if the server may lose updates."""
@@ -283,7 +287,7 @@ class LdapStorage(DirectoryWriter):
                     before = intent.plan[number].before
                 else:
                     before = self._entry_before(change) if len(changes) > 1 else None
-                self._carry_out(change, before, *self._person)
+                self._carry_out(change, before, self._person)
             except ConfobjectsError as error:
                 if intent is not None and isinstance(error, CannotConnectError):
                     raise self._journal.leave_unfinished(intent, error) from error

@@ -62,6 +62,7 @@ async def begin_consent(call: Call) -> Response:
         return settings, {"address": address, "name": place.names[-1], "codes": None}
 
     settings, facts = await call.web.served.read(prepare)
+    call.begin_test()
     post = make_post(call.networks.tokens)
 
     def wait(run: Run) -> Token:

@@ -145,7 +145,7 @@ def ask_for_code(console: Console) -> str:
         assert time.monotonic() < until, page.text
         page = console.visit(page.address.path)
     [code] = re.findall(r'<p class="code">([^<]+)</p>', page.source)
-    return code
+    return str(code)
 
 
 def test_a_consent_with_a_code_is_saved_and_never_shown(by_code: Console, server: OAuthServer, tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from confobjects.web.app import API, make_app
 from confobjects.web.endpoints import Endpoint
 from confobjects.web.identity.credentials import ROLES
 from confobjects.web.pages import table as pages
-from confobjects.web.pages.runs import Runs
+from confobjects.web.pages.runs import Run, Runs
+from confobjects.web.pages.saving import SAVES
+from confobjects.web.pages.testing import TESTS
 from confobjects.web.people import Role
 from confobjects.web.serving.process import ROOT
 from tests.web.security.everything import ENDPOINTS, PAGES, STREAMS, Everything, may, name_endpoint
@@ -149,13 +151,18 @@ def test_other_methods_do_nothing(everything: Everything) -> None:
 
 
 def test_a_test_that_somebody_else_has_begun_is_not_found() -> None:
+    async def nothing(_: Run) -> None:
+        return None
+
     async def look() -> None:
         runs = Runs()
-        begun = runs.begin("ann", {}, lambda _: None)
-        assert runs.find(begun.key, "ann") is begun
+        begun = runs.begin(TESTS, "ann", {}, nothing)
+        assert runs.find(TESTS, begun.key, "ann") is begun
         for other in ("bob", "Ann", "", "token:ann"):
             with pytest.raises(NoSuchObjectError):
-                runs.find(begun.key, other)
+                runs.find(TESTS, begun.key, other)
+        with pytest.raises(NoSuchObjectError):
+            runs.find(SAVES, begun.key, "ann")
 
     asyncio.run(look())
 
