@@ -24,7 +24,9 @@ from tests.cli.sessions import INSTALLABLE, run
 from tests.cli.watchers import LONG
 from tests.following.services import File
 from tests.following.test_systemd import Manager
+from tests.servers import processes, slapd
 from tests.servers.fake_smtp import FakeSmtp
+from tests.servers.fixtures import schema_of_everything
 from tests.service.places import make_place
 from tests.service.processes import UNSEALED, wait_until
 from tests.web.people import bearer, make_people
@@ -230,12 +232,29 @@ def test_a_ledger_that_cannot_be_opened_is_said_and_the_rest_is_served(tmp_path:
         assert process.end() == 0
 
 
-def test_mail_is_handed_in_to_an_unsealed_ledger_that_another_process_delivers_from(tmp_path: Path) -> None:
-    url = make_place(tmp_path, 1, sender="news")
-    make_people(Path(find_people_file(None, url, {})))
-    mail, headers = b'{"to": ["ann@example.com"]}', {**bearer("sender"), "Content-Type": "application/json"}
-    for options, status in (((), 503), ((UNSEALED,), 202)):
-        with ServeProcess(url, *options) as process:
+def test_an_unsealed_ledger_belongs_to_the_mail_service(file: File) -> None:
+    assert run("serve", "--url", file.url, UNSEALED).status == 2
+
+
+# -- a directory that goes away ----------------------------------------------------------------------------------------
+
+
+def test_a_directory_that_goes_away_is_said_in_the_log_and_so_is_its_return(tmp_path: Path) -> None:
+    password, people = tmp_path / "password", tmp_path / "people"
+    password.write_text(slapd.PASSWORD)
+    make_people(people)
+    with slapd.Slapd(schema=(schema_of_everything("openldap"),)) as server:
+        url, login = f"{server.url}ou=web,{slapd.SUFFIX}", ("-D", slapd.ROOT_DN, "-j", str(password))
+        assert run("init", "--url", url, *login).status == 0
+        with ServeProcess(url, *login, env={"CONFOBJECTS_PEOPLE_FILE": str(people)}) as process:
             process.wait_for_start()
-            assert process.ask(f"{API}/mails", "POST", mail, headers).status == status
+            wait_until(lambda: is_ready(process))
+            processes.stop(server.process)
+            process.err.until(lambda line: "log: " in line and server.url.rstrip("/") in line)
+            assert process.ask(f"{API}/objects/mail-servers", headers=bearer("reader")).status == 503
+            assert process.ask("/health").status == 200
+            wait_until(lambda: not is_ready(process))
+            server.start()
+            process.err.until(lambda line: "changes of the configuration are heard again" in line)
+            wait_until(lambda: is_ready(process))
             assert process.end() == 0

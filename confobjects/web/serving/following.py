@@ -65,6 +65,8 @@ class Follower:
         self._was_followed = False
         self._absence: tuple[Diagnostic, ...] = ()
         self._live: Live | None = None
+        self._logged: frozenset[Diagnostic] = frozenset()
+        self._is_deaf = False
         self._thread = Thread(target=self._run, name="confobjects-follow", daemon=True)
 
     @property
@@ -118,12 +120,21 @@ class Follower:
 
     def _take(self, live: Live, round_: Round, is_first: bool) -> None:
         self._live = live  # before it is told: whoever hears of a state asks what it is
+        self._log_state(live)
         if is_about(live.waiting, HOLDER_KIND) and not self._has_other_definitions.is_set():
             self._has_other_definitions.set()
             self._renew()
             self._pipe.wake()
         self._tell(round_, is_first and self._was_followed)
         self._was_followed = True
+
+    def _log_state(self, live: Live) -> None:
+        """Log what is wrong with the configuration when it is new, and that it is heard again after it was not."""
+        problems, is_deaf = dict.fromkeys(live.problems), live.stale is not None
+        log_problems([one for one in problems if one not in self._logged])
+        if self._is_deaf and not is_deaf:
+            LOG.warning("changes of the configuration are heard again")
+        self._logged, self._is_deaf = frozenset(problems), is_deaf
 
     def _tell_absence(self, problems: Sequence[Diagnostic]) -> None:
         if not self._is_over and problems != self._absence:
