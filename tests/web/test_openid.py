@@ -6,6 +6,7 @@ import base64
 import hmac
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from joserfc.jwk import OctKey, RSAKey
 import confobjects
 from confobjects.dn import DN
 from confobjects.oauth.protocol.id_tokens import Expected, IdTokenError, read_keys, verify_id_token
+from confobjects.web.commands.openid import parse_openid
 from confobjects.web.identity.attempts import PER_ADDRESS
 from confobjects.web.identity.credentials import is_name
 from confobjects.web.identity.openid import LONGEST, OpenIdRule, find_role, name_person
@@ -27,10 +29,12 @@ from confobjects.web.pages.entrance import choose_way_back
 from confobjects.web.pages.openid import CALLBACK, SECONDS
 from confobjects.web.people import Role
 from confobjects.web.site import Web
+from tests.cli.sessions import run
 from tests.servers.certificates import Authority
 from tests.servers.oauth import Lie
 from tests.servers.openid import CLIENT, SECRET, SUBJECT, Claims, OpenIdServer
 from tests.web.openid import Newcomer, make_openid_web, make_rule
+from tests.web.serving import ServeProcess
 
 COOKIE = "confobjects-openid"
 
@@ -609,3 +613,56 @@ def test_the_log_has_no_secret(ann: Newcomer, server: OpenIdServer, caplog: pyte
     for name in ("code", "state"):
         assert parse_qs(urlsplit(address).query)[name][0] not in said
     assert SECRET not in said
+
+
+# -- the options --------------------------------------------------------------------------------------------------------
+
+GOOD = ("--openid-issuer", "https://login.example.com", "--openid-client-id", "console", "--openid-role", "reader=x")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--openid-client-id", "console"), "--openid-client-id belongs to --openid-issuer"),
+        (("--openid-role", "reader=x"), "--openid-role belongs to --openid-issuer"),
+        (GOOD[:2], "needs --openid-client-id"),
+        (GOOD[:4], "nobody could sign in with OpenID Connect"),
+        ((*GOOD, "--openid-role", "boss=x"), '"boss=x" is no role'),
+        ((*GOOD, "--openid-role", "reader="), '"reader=" is no role'),
+        ((*GOOD, "--openid-issuer", "http://login.example.com"), "is no issuer"),
+        ((*GOOD, "--openid-issuer", "https://login.example.com?x"), "is no issuer"),
+        ((*GOOD, "--openid-issuer", "nonsense"), "is no issuer"),
+        ((*GOOD, "--openid-issuer", "https://[::1"), "is no issuer"),
+        ((*GOOD, "--openid-client-secret-file", "nowhere"), "cannot be read: no such file"),
+        ((*GOOD, "--openid-client-secret-file", os.devnull), "is empty"),
+    ],
+)
+def test_options_that_cannot_work_are_refused(tmp_path: Path, options: tuple[str, ...], told: str) -> None:
+    found = run("serve", "--url", f"ldif:{tmp_path / 'config.ldif'}", "--listen", "127.0.0.1:0", "--dry-run", *options)
+    assert found.status == 2, found
+    assert told in found.err
+
+
+def test_the_options_make_the_rule() -> None:
+    given = {"openid_issuer": "http://127.0.0.1:1/realms/x", "openid_client_id": "c", "openid_client_secret_file": ""}
+    lists = {"openid_scopes": ("groups", "email"), "openid_roles": ("Reader=a=b", "operator=c")}
+    made = parse_openid({**given, **lists, "openid_role_claim": "/a~1b/c", "openid_ca_file": ""})
+    assert made is not None
+    assert made.claim == ("a/b", "c")
+    assert made.roles == (("reader", "a=b"), ("operator", "c"))
+    assert made.client.scope == ("profile", "email", "groups")
+    named = parse_openid({**given, **lists, "openid_role_claim": "https://x.example/roles", "openid_ca_file": ""})
+    assert named is not None
+    assert named.claim == ("https://x.example/roles",)
+
+
+def test_where_people_sign_in_at_a_provider_there_is_no_first_link(tmp_path: Path) -> None:
+    url = f"ldif:{tmp_path / 'config.ldif'}"
+    with confobjects.open(url) as context:
+        context.create("trust-manager-provider", "System", {"enabled": True}, type="system")
+    with ServeProcess(url, *GOOD) as running:
+        page = running.wait_for_start().ask("/sign-in")
+        assert b"Sign in with login.example.com" in page.body
+        assert running.end() == 0
+        assert not any("Nobody can sign in" in line for line in running.err.rest())
+    assert list(tmp_path.glob("*.first")) == []

@@ -90,7 +90,7 @@ def parse_openid(given: Mapping[str, Any]) -> OpenIdRule | None:
     try:
         parse_issuer(issuer)
     except ValueError:
-        _refuse("--openid-issuer", f'"{make_visible(issuer)}" is no issuer: it is an https URL without a query')
+        _refuse("--openid-issuer", f'"{make_visible(issuer)}" is no issuer: that is an https URL without a query')
     if not client_id:
         _refuse("--openid-client-id", "--openid-issuer needs --openid-client-id")
     if not given["openid_roles"]:
