@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
 
 from confobjects.errors import ConfobjectsError
 from confobjects.mail.diagnosis import Trouble
@@ -143,8 +143,7 @@ class OpenIdProvider:
             now = self._clock()
             if kept.value is None or not 0 <= now - kept.fetched < longest:
                 self._renew(kept, fetch, now)
-            found: T = kept.value
-            return found
+            return cast("T", kept.value)
 
     def _renew(self, kept: _Kept, fetch: Callable[[], Any], now: float) -> None:
         if kept.failure is not None and 0 <= now - kept.failed < _QUIET:

@@ -9,7 +9,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -96,7 +96,7 @@ class Keycloak:
         }
         self.call("POST", f"/admin/realms/{REALM}/users", user)
 
-    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    def call(self, method: str, path: str, body: Mapping[str, Any] | Sequence[Any] | None = None) -> Any:
         """Call the administration interface and return its answer. Raises urllib's errors."""
         headers = {"Authorization": f"Bearer {self._fetch_admin_token()}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()

@@ -89,7 +89,6 @@ class LdapStorage(DirectoryWriter):
         )
         self._journal = Journal(means, history)
         self._person = ""
-        """The DN of the person with whose rights changes are made; empty for those of the login."""
         self._made_claims: Claims | None = None
         self._made_followers: FollowerEntries | None = None
         self._made_verifications: VerificationEntries | None = None
@@ -233,17 +232,15 @@ class LdapStorage(DirectoryWriter):
                         self._carry_out(DeleteEntry(results.target_of(change)), None)
                 raise
 
-    def _asserts_all(self, changes: Sequence[Change]) -> bool:
-        """Whether the server compares the revision in each deletion that names one."""
-        return not any(isinstance(one, DeleteEntry) and one.revision for one in changes) or self._can_assert()
-
-    def _carry_out(self, change: Change, before: Entry | None, person: str = "") -> None:
-        """Make one change, with the claim for the value that it replaces where that is needed.
-
-        With the DN of a person it is made with their rights; the claim is not.
-        """
+    def _carry_out(self, change: Change, before: Entry | None) -> None:
+        """Make one change, with the claim for the value that it replaces where that is needed."""
         with self._holding(change):
-            self._send(change, before, person)
+            self._send(change, before)
+
+    def _carry_out_as_person(self, change: Change, before: Entry | None) -> None:
+        """Make one change with the rights of the person that it is made for; the claim is the login's own."""
+        with self._holding(change):
+            self._send(change, before, self._person)
 
     def _holding(self, change: Change, *, numbered: bool = True) -> AbstractContextManager[None]:
         """Return a context that holds the claim for what a change replaces, if the server may lose updates."""
@@ -279,6 +276,7 @@ class LdapStorage(DirectoryWriter):
 
     def _make_changes(self, changes: Sequence[Change], intent: Intent | None) -> None:
         done: list[PlannedChange] = []
+        carry_out = self._carry_out_as_person if self._person else self._carry_out
         for number, change in enumerate(changes):
             if intent is not None:
                 self._journal.renew_lease(intent)
@@ -287,7 +285,7 @@ class LdapStorage(DirectoryWriter):
                     before = intent.plan[number].before
                 else:
                     before = self._entry_before(change) if len(changes) > 1 else None
-                self._carry_out(change, before, self._person)
+                carry_out(change, before)
             except ConfobjectsError as error:
                 if intent is not None and isinstance(error, CannotConnectError):
                     raise self._journal.leave_unfinished(intent, error) from error
