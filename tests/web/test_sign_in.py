@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -399,3 +400,16 @@ def test_what_counts_as_one_address(address: str, key: str) -> None:
 
 def test_the_people_of_the_tests_are_complete(tmp_path: Path) -> None:
     assert set(make_people(tmp_path / "p").read().tokens) == set(ROLES)
+
+
+def test_ten_thousand_sessions_and_as_many_after_them_take_little_memory() -> None:
+    found = Sessions(lambda: 0.0)
+    tracemalloc.start()
+    try:
+        for number in range(2 * sessions.MOST):
+            found.begin(Person(f"openid:{number} (somebody)", "reader", "openid"), "")
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == len(found._own) == sessions.MOST
+    assert taken < 30_000_000
