@@ -79,7 +79,7 @@ FIRST = 0
 EFFORT = 20
 AT_RANDOM = tests/cli/test_apply_killed.py tests/cli/test_batch.py tests/definitions/test_fuzz.py tests/effect \
 	tests/following/test_incremental.py tests/laws tests/mapping/test_reparsing.py \
-	tests/management/test_concurrency.py tests/service tests/transport/test_chaos.py
+	tests/management/test_concurrency.py tests/service tests/transport/test_chaos.py tests/web/test_openapi.py
 
 endurance:
 	$(SETUP) test

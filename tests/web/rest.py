@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ class Api:
         self.client: TestClient = make_client(web, *ENDPOINTS)
         if role is not None:
             self.client.headers.update(bearer(role))
+
+    @cached_property
+    def nobody(self) -> Api:
+        """The same, for somebody who has not signed in."""
+        return Api(self.web, None)
 
     def ask(self, method: str, address: str, body: Any = None, **headers: str) -> Any:
         """Return the answer to a request; the address is below ``/api/v1``."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from confobjects.definitions import Registry
 from confobjects.reference.examples import example_object
 from confobjects.web.addresses import Addresses, word_of
-from confobjects.web.api.openapi.answers import JSON, JSON_PATCH_CONTENT, answer_name, refer_in_content
+from confobjects.web.api.openapi.answers import JSON, JSON_PATCH_CONTENT, answer_name, refer, refer_in_content
 from confobjects.web.api.openapi.links import link_change, link_list, link_object
 from confobjects.web.api.openapi.operations import PROBLEM, tell_roles
 from confobjects.web.api.openapi.parameters import (
@@ -58,9 +58,10 @@ def _describe_list(relation: Relation, above: list[str]) -> dict[str, Any]:
         "links": link_list(relation.name, above),
     }
     made = _begin(relation, f"list-{relation.plural}", f"List the {relation.friendly_plural}.", "read")
+    words = {"type": refer(f"{relation.name}_type")}
     return {
         **made,
-        "parameters": [query_parameter(name) for name in LISTING],
+        "parameters": [query_parameter(name, words.get(name)) for name in LISTING],
         "responses": {"200": found, "default": PROBLEM},
     }
 
@@ -73,7 +74,7 @@ def _describe_verbs(relation: Relation, registry: Registry, names: list[str]) ->
     kind, one = relation.name, relation.indefinite if relation.named else f"the {relation.friendly}"
     changed = {"description": "What the change did.", "content": {JSON: refer_in_content(answer_name("change"))}}
     led = {**changed, "links": link_change(relation, registry)}
-    changing = [IF_MATCH, *map(query_parameter, CHANGING)]
+    changing = [IF_MATCH, *(query_parameter(name) for name in CHANGING)]
     body: Schema = {**refer_in_content(kind), "examples": _make_examples(relation, registry)}
     patches: Schema = {MERGE_PATCH: refer_in_content(f"{kind}_patch"), JSON_PATCH: JSON_PATCH_CONTENT}
     return {

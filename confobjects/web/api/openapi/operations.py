@@ -17,7 +17,7 @@ PROBLEM: Final = {"$ref": "#/components/responses/problem"}
 def describe_operation(endpoint: Endpoint, row: Row) -> dict[str, Any]:
     """Return the operation of an endpoint that takes and gives what a row says."""
     names = [part[1:-1] for part in endpoint.template.split("/") if part.startswith("{")]
-    parameters = [*map(path_parameter, names), *map(query_parameter, row.query)]
+    parameters = [*map(path_parameter, names), *(query_parameter(one) for one in row.query)]
     if row.if_match:
         parameters.append(IF_MATCH)
     made: dict[str, Any] = {

@@ -33,7 +33,13 @@ _QUERIES: Final[Mapping[str, Schema]] = {
         "description": "A property that has a value (PROPERTY), or this one (PROPERTY:VALUE).",
         "schema": {"type": "array", "items": TEXT},
     },
-    "state": {"description": "Only mails in these states.", "schema": {"type": "array", "items": TEXT}},
+    "state": {
+        "description": "Only mails in these states.",
+        "schema": {
+            "type": "array",
+            "items": {"enum": ["queued", "taken", "sending", "delivered", "failed", "unknown"]},
+        },
+    },
     "sender": {"description": "The name of a mail sender.", "schema": TEXT},
     "to": {"description": "An address.", "schema": TEXT},
     "category": {"description": "What the mail is about.", "schema": TEXT},
@@ -71,6 +77,7 @@ def path_parameter(name: str) -> Schema:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def query_parameter(name: str) -> Schema:
-    """Return a parameter of the query."""
-    return {"name": name, "in": "query", **_QUERIES[name]}
+def query_parameter(name: str, schema: Schema | None = None) -> Schema:
+    """Return a parameter of the query, with a schema of its own if one is given."""
+    known = _QUERIES[name] if schema is None else {**_QUERIES[name], "schema": schema}
+    return {"name": name, "in": "query", **known}
