@@ -144,12 +144,12 @@ def _find_shape_problems(several: Iterable[InstalledText]) -> list[Diagnostic]:
 def _remove(invocation: Invocation, names: Sequence[str], _force: bool) -> int:
     with invocation.open(tolerant=True) as context, context.change(dry_run=invocation.dry_run) as transaction:
         for name in names:
-            _find(context, name)
+            find_installed(context, name)
             transaction.delete(HOLDER_KIND, name)
     return tell_changes(invocation, transaction.report, f"removed: {', '.join(names)}")
 
 
-def _find(context: ManagementContext, name: str) -> InstalledText:
+def find_installed(context: ManagementContext, name: str) -> InstalledText:
     """Return an installed definition. Raises :class:`~confobjects.errors.NoSuchObjectError`."""
     found = {one.name.casefold(): one for one in read_installed(context.storage)}
     if name.casefold() not in found:
@@ -166,7 +166,7 @@ def _find(context: ManagementContext, name: str) -> InstalledText:
 
 def _show(invocation: Invocation, names: Sequence[str], _force: bool) -> int:
     with invocation.open(tolerant=True) as context:
-        found = _find(context, names[0])
+        found = find_installed(context, names[0])
     invocation.say(as_given(found.text), exact=True)
     return 0
 
@@ -174,7 +174,7 @@ def _show(invocation: Invocation, names: Sequence[str], _force: bool) -> int:
 def _list(invocation: Invocation, _names: Sequence[str], _force: bool) -> int:
     with invocation.open(tolerant=True) as context:
         registry = context.registry
-        rows = sorted(_rows(registry, read_installed(context.storage), built_in=invocation.verbose))
+        rows = sorted(list_definitions(registry, read_installed(context.storage), built_in=invocation.verbose))
     if invocation.form == "json":
         from ..output.json import dumps
 
@@ -196,7 +196,7 @@ def _list(invocation: Invocation, _names: Sequence[str], _force: bool) -> int:
     return 0
 
 
-def _rows(
+def list_definitions(
     registry: Registry, installed: Sequence[InstalledText], *, built_in: bool
 ) -> Iterator[tuple[str, str, str, str, str]]:
     """Yield name, source, origin, version and state of each definition; the built-in ones only if they are asked for."""

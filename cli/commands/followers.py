@@ -88,8 +88,12 @@ def _print(invocation: Invocation, found: FollowersVerdict) -> None:
         invocation.say(format_followers(found))
 
 
-def _forget(invocation: Invocation, storage: Storage, name: str) -> int:
-    """Remove a report. Raises :class:`~confobjects.errors.ObjectInUseError` for that of a service that is alive."""
+def forget_report(storage: Storage, name: str, *, dry_run: bool) -> str:
+    """Remove the report of a follower; return its name as it stands there.
+
+    Raises :class:`~confobjects.errors.NoSuchObjectError`, and :class:`~confobjects.errors.ObjectInUseError` for that of a service
+    that is alive.
+    """
     check_follower_name(name)
     everyone = storage.followers()
     report = next((one for one in everyone if same_follower(one.name, name)), None)
@@ -104,13 +108,18 @@ def _forget(invocation: Invocation, storage: Storage, name: str) -> int:
         raise ObjectInUseError(
             Diagnostic("object-in-use", summary, argument=name, detail=detail, remedy="stop it first")
         )
-    if not invocation.dry_run:
+    if not dry_run:
         storage.forget_follower(report.name)
+    return report.name
+
+
+def _forget(invocation: Invocation, storage: Storage, name: str) -> int:
+    forgotten = forget_report(storage, name, dry_run=invocation.dry_run)
     if invocation.form == "json":
         from ..output.json import dumps
 
-        invocation.say(dumps({"forgotten": report.name, "dry_run": invocation.dry_run}))
+        invocation.say(dumps({"forgotten": forgotten, "dry_run": invocation.dry_run}))
     elif invocation.tells_people:
         verb = "would be" if invocation.dry_run else "was"
-        invocation.say(f'The report of "{show_foreign(report.name)}" {verb} removed.')
+        invocation.say(f'The report of "{show_foreign(forgotten)}" {verb} removed.')
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -91,3 +92,21 @@ SERVER: dict[str, Any] = {
     "properties": {"enabled": True, "smtp-server": "mx.example.com:25", "use-start-tls": True},
 }
 """A mail server."""
+
+
+def make_mail_api(directory: Path) -> Api:
+    """An API with a mail service that accepts mail, and a mail server that is not there."""
+    made = Api(serve(directory).replace(unsealed_ledger=True))
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    server = {**SERVER["properties"], "smtp-server": f"127.0.0.1:{port}"}
+    sender = {"enabled": True, "from-address": "news@example.com", "mail-server": "one"}
+    for address, body in (
+        ("/objects/mail-servers/one", {"properties": server}),
+        ("/objects/mail-senders/news", {"properties": sender}),
+    ):
+        done = made.put(address, body)
+        assert done.status_code == 201, done.text
+    done = made.patch("/objects/mail-service", {"properties": {"enabled": True, "default-sender": "news"}})
+    assert done.status_code == 200, done.text
+    return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from confobjects.web.identity.credentials import ROLES
 from confobjects.web.targets import Targets
 from tests.servers.fake_smtp import FakeSmtp
-from tests.web.rest import CANARY, SERVER, Api, serve
+from tests.web.rest import CANARY, SERVER, Api, make_mail_api
 
 ONE = "/objects/mail-servers/one"
 STATES = {"queued", "taken", "sending", "delivered", "failed", "unknown"}
@@ -20,21 +19,7 @@ STATES = {"queued", "taken", "sending", "delivered", "failed", "unknown"}
 
 @pytest.fixture
 def api(tmp_path: Path) -> Api:
-    """With a mail service that accepts mail, and a mail server that is not there."""
-    made = Api(serve(tmp_path).replace(unsealed_ledger=True))
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    server = {**SERVER["properties"], "smtp-server": f"127.0.0.1:{port}"}
-    sender = {"enabled": True, "from-address": "news@example.com", "mail-server": "one"}
-    for address, body in (
-        (ONE, {"properties": server}),
-        ("/objects/mail-senders/news", {"properties": sender}),
-    ):
-        done = made.put(address, body)
-        assert done.status_code == 201, done.text
-    done = made.patch("/objects/mail-service", {"properties": {"enabled": True, "default-sender": "news"}})
-    assert done.status_code == 200, done.text
-    return made
+    return make_mail_api(tmp_path)
 
 
 def events_of(text: str) -> list[tuple[str, Any]]:

@@ -41,17 +41,23 @@ def read_manner(query: Query) -> Manner:
 
 
 async def make_change(
-    call: Call, manner: Manner, ask: Callable[[Transaction], None], *, expected: Sequence[InstalledText] = ()
+    call: Call,
+    manner: Manner,
+    ask: Callable[[Transaction], None],
+    *,
+    expected: Sequence[InstalledText] = (),
+    accept_losses: bool = False,
 ) -> ChangeReport:
     """Make a change in the name of the caller. ``ask`` requests it; it is called again when it is planned again.
-    ``expected`` are definitions that the change installs.
+    ``expected`` are definitions that the change installs, and ``accept_losses`` lets them give something up.
 
     Raises what a transaction raises.
     """
     tests = open_tests(call, manner)
 
     def work(context: ManagementContext) -> ChangeReport:
-        with context.change(dry_run=manner.dry_run, tests=tests, expected=expected) as transaction:
+        made = context.change(dry_run=manner.dry_run, tests=tests, expected=expected, accept_losses=accept_losses)
+        with made as transaction:
             transaction.consider(lambda: ask(transaction))
         return transaction.report
 

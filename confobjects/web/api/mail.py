@@ -12,6 +12,7 @@ from starlette.responses import Response
 from confobjects.cli.commands.followers import judge_reports
 from confobjects.cli.commands.mail_service import make_empty
 from confobjects.cli.mail_ledgers import open_ledger
+from confobjects.cli.mail_service import HandedIn
 from confobjects.cli.output.followers import followers_as_json
 from confobjects.cli.output.mail_service import status_as_json
 from confobjects.cli.output.mails import mail_as_json, quota_as_json
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MESSAGE: Final = "message/rfc822"
-_STATES: Final = ("queued", "taken", "sending", "delivered", "failed", "unknown")
+STATES: Final = ("queued", "taken", "sending", "delivered", "failed", "unknown")
 _ADDRESS: Final = "{address:path}"
 """The name of an address in the path of a route: it may hold a slash, also where that is percent-decoded before."""
 _MOST: Final = 1000
@@ -56,7 +57,7 @@ async def _load_service(call: Call) -> EffectiveObject:
     return await call.web.served.read(work)
 
 
-async def _use_ledger(call: Call, work: Callable[[Ledger, Settings], T]) -> T:
+async def use_ledger(call: Call, work: Callable[[Ledger, Settings], T]) -> T:
     """Return what a function finds in the ledger, or does to it. Raises LedgerError."""
     from confobjects.service.opening import read_settings
 
@@ -69,11 +70,17 @@ async def _use_ledger(call: Call, work: Callable[[Ledger, Settings], T]) -> T:
     return await to_thread.run_sync(use, limiter=call.web.ledger_users)
 
 
+def read_states(query: Query) -> tuple[str, ...]:
+    """Return the states that a query names. Raises :class:`~confobjects.web.problems.BadQueryError`."""
+    states = query.texts("state")
+    if wrong := [one for one in states if one not in STATES]:
+        raise BadQueryError(f"state is one of {', '.join(STATES)}, not {wrong[0][:60]!r}")
+    return states
+
+
 async def _list_mails(call: Call) -> Response:
     query = Query(call.request, ("sender", "to", "limit"), ("state",))
-    limit, states = query.number("limit", 100, 1, _MOST), query.texts("state")
-    if wrong := [one for one in states if one not in _STATES]:
-        raise BadQueryError(f"state is one of {', '.join(_STATES)}, not {wrong[0][:60]!r}")
+    limit, states = query.number("limit", 100, 1, _MOST), read_states(query)
 
     def work(ledger: Ledger, _: Settings) -> dict[str, Any]:
         from confobjects.service.operating import Wanted, find_mails
@@ -83,13 +90,13 @@ async def _list_mails(call: Call) -> Response:
         found = list(find_mails(ledger, wanted, limit + 1))
         return {"mails": [mail_as_json(one) for one in found[:limit]], "more": len(found) > limit}
 
-    return answer_json(await _use_ledger(call, work))
+    return answer_json(await use_ledger(call, work))
 
 
 async def _get_mail(call: Call) -> Response:
     Query(call.request, ())
     id_ = read_name(call.request)
-    return answer_json(await _use_ledger(call, lambda ledger, _: mail_as_json(ledger.find(id_))))
+    return answer_json(await use_ledger(call, lambda ledger, _: mail_as_json(ledger.find(id_))))
 
 
 async def _change_mail(call: Call, action: str, judge: Callable[[Ledger, Entry], int], change: str) -> Response:
@@ -103,7 +110,7 @@ async def _change_mail(call: Call, action: str, judge: Callable[[Ledger, Entry],
             parts = getattr(ledger, change)(entry.id)
         return {"action": action, "dry_run": dry_run, "mails": [{"id": entry.id, "parts": parts}]}
 
-    return answer_json(await _use_ledger(call, work))
+    return answer_json(await use_ledger(call, work))
 
 
 async def _retry_mail(call: Call) -> Response:
@@ -133,7 +140,7 @@ async def _list_quotas(call: Call) -> Response:
         found = ledger.list_standings()
         return {"addresses": [quota_as_json(one.address, one.standing, now, settings) for one in found]}
 
-    return answer_json(await _use_ledger(call, work))
+    return answer_json(await use_ledger(call, work))
 
 
 async def _get_quota(call: Call) -> Response:
@@ -145,7 +152,7 @@ async def _get_quota(call: Call) -> Response:
 
         return quota_as_json(address, find_standing(ledger, address), ledger.database.now(), settings)
 
-    return answer_json(await _use_ledger(call, work))
+    return answer_json(await use_ledger(call, work))
 
 
 async def _reset_quota(call: Call) -> Response:
@@ -160,7 +167,7 @@ async def _reset_quota(call: Call) -> Response:
         has_changed = judge_reset(address, standing) != standing if dry_run else ledger.reset_quota(address)
         return {"action": "reset", "address": address, "changed": has_changed, "dry_run": dry_run}
 
-    return answer_json(await _use_ledger(call, work))
+    return answer_json(await use_ledger(call, work))
 
 
 async def _lift_suppression(call: Call) -> Response:
@@ -176,7 +183,7 @@ async def _lift_suppression(call: Call) -> Response:
             has_changed = ledger.lift_suppression(address)
         return {"action": "lift", "address": address, "changed": has_changed, "dry_run": dry_run}
 
-    return answer_json(await _use_ledger(call, work))
+    return answer_json(await use_ledger(call, work))
 
 
 async def _get_status(call: Call) -> Response:
@@ -254,15 +261,21 @@ async def _send(call: Call) -> Response:
         to = tuple(body["to"])
         message = make_text_message(to, body.get("subject", ""), body.get("body", ""))
         category, sender = body.get("category", ""), body.get("sender", "")
-    configuration = await _load_for_mail(call, sender)
-    dry_run = query.flag("dry-run")
+    named = ((SENDERS, sender),) if sender else ()
+    configuration = await load_objects(call, (KIND, ()), *named)
+    handed_in = HandedIn(message, to, category, sender or None)
+    return await hand_in(call, configuration, handed_in, dry_run=query.flag("dry-run"))
+
+
+async def hand_in(call: Call, configuration: EffectiveConfiguration, handed_in: HandedIn, *, dry_run: bool) -> Response:
+    """Hand a mail in to the mail service, and answer with what was accepted. Raises what refuses it."""
 
     def accept() -> tuple[str | None, Mail]:
         from confobjects.service.opening import open_ledger_of
         from confobjects.service.submitting import choose_settings, make_mail
 
-        settings = choose_settings(configuration, sender or None)
-        mail = make_mail(configuration, settings, message, to, category)
+        settings = choose_settings(configuration, handed_in.sender)
+        mail = make_mail(configuration, settings, handed_in.message, handed_in.recipients, handed_in.category)
         if dry_run:
             return None, mail
         with open_ledger_of(configuration[KIND], os.environ, unsealed=call.web.unsealed_ledger) as ledger:
@@ -273,15 +286,14 @@ async def _send(call: Call) -> Response:
     return answer_json(found, 200 if dry_run else 202)
 
 
-async def _load_for_mail(call: Call, sender: str) -> EffectiveConfiguration:
+async def load_objects(call: Call, *wanted: tuple[str, str | tuple[()]]) -> EffectiveConfiguration:
+    """Return some objects with what they need, evaluated as a start would. Raises for all that is wrong with them."""
     sources = call.web.sources
     evaluate = sources.make_evaluator()
 
     def work(context: ManagementContext) -> EffectiveConfiguration:
         world = context.world()
-        objects = [context.get(KIND, (), world)]
-        if sender:
-            objects.append(context.get(SENDERS, sender, world))
+        objects = [context.get(kind, name, world) for kind, name in wanted]
         site = context.site.replace(evaluate=evaluate)
         found, problems = judge_some(site, objects, sources.instance_directory, world)
         if problems:

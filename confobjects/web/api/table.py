@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from confobjects.web.api import configuration, mail, objects, testing
+from confobjects.web.api import configuration, installing, mail, objects, operating, testing
 from confobjects.web.api.openapi.document import make_endpoint
 from confobjects.web.identity import endpoints as sign_in
 from confobjects.web.serving import states, streaming
@@ -14,7 +14,9 @@ _DESCRIBED: Final = (
     *streaming.ENDPOINTS,
     *objects.ENDPOINTS,
     *configuration.ENDPOINTS,
+    *installing.ENDPOINTS,
     *mail.ENDPOINTS,
+    *operating.ENDPOINTS,
     *testing.ENDPOINTS,
 )
 ENDPOINTS: Final = (*_DESCRIBED, make_endpoint(_DESCRIBED, states.ENDPOINTS))

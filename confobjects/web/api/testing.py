@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from confobjects.mail.report import StageTime
     from confobjects.management.context import ManagementContext
     from confobjects.mapping.verifications import Fingerprint
+    from confobjects.oauth.checking import ProviderTestResult
     from confobjects.objects.effective import EffectiveObject
     from confobjects.objects.protocols import World
     from confobjects.paths import ManagedObjectPath
@@ -49,6 +50,8 @@ EVENTS: Final = "text/event-stream"
 _NEEDED: Final = {"path": str}
 _OPTIONAL: Final = {"depth": str, "to": list, "from": str, "type": str, "properties": dict}
 _MOST_RECIPIENTS: Final = 10
+_CHECKS: Final = ("delivery", "token")
+"""The checks of definitions that are made here."""
 _WAITING: Final = 64
 
 
@@ -67,6 +70,7 @@ class _Prepared(Record):
 
     object: EffectiveObject
     made_with: dict[ManagedObjectPath, Fingerprint]
+    check: str
 
 
 class _Progress(Protocol):
@@ -101,7 +105,8 @@ async def _test(call: Call) -> Response:
     def prepare(context: ManagementContext) -> _Prepared:
         path = context.registry.parse_path(asked.path)
         relation = context.registry.relation(path.relation)
-        if context.registry.definition(relation.target).verification is None:
+        verification = context.registry.definition(relation.target).verification
+        if verification is None or verification.check not in _CHECKS:
             raise UnsuitableBodyError(f"there is no test of {relation.indefinite}")
         made_with = find_fingerprints(context.site, path) if asked.wanted is None else {}
         world = context.world() if asked.wanted is None else _try(context, path, asked.wanted)
@@ -110,9 +115,11 @@ async def _test(call: Call) -> Response:
         found, problems = judge_one(site, obj, sources.instance_directory, world)
         if problems:
             raise error_for(hide_evaluated(problems, context.registry, world))
-        return _Prepared(found, made_with)
+        return _Prepared(found, made_with, verification.check)
 
     prepared = await call.web.served.change(call.caller, SOURCE, prepare)
+    if prepared.check == "token":
+        return answer_json((await _fetch_token(call, asked, prepared)).as_json(say))
     if EVENTS in call.request.headers.get("accept", ""):
         return StreamingResponse(_stream(call, asked, prepared), 200, NO_STORE, EVENTS)
     return answer_json((await _carry_out(call, asked, prepared, None)).as_json(say))
@@ -158,6 +165,31 @@ async def _carry_out(call: Call, asked: _Asked, prepared: _Prepared, progress: _
     result = await to_thread.run_sync(check, limiter=call.web.testers)
     if prepared.made_with and result.code not in ("recipient-syntax", "sender-syntax"):
         await call.web.served.change(call.caller, SOURCE, lambda context: _keep(context, prepared, result))
+    return result
+
+
+async def _fetch_token(call: Call, asked: _Asked, prepared: _Prepared) -> ProviderTestResult:
+    """Get a token from a provider in a thread, and keep what came of it if the provider is stored so."""
+    from confobjects.oauth.checking import check_provider
+    from confobjects.service.tokens import find_tokens
+
+    provider, network = prepared.object, call.networks.tokens
+
+    def check() -> ProviderTestResult:
+        return check_provider(
+            provider.path, lambda: find_tokens(provider, network=network), unsaved=asked.wanted is not None
+        )
+
+    result = await to_thread.run_sync(check, limiter=call.web.testers)
+    outcome = Outcome("token", result.code, "token" if result.code else "")
+
+    def keep(context: ManagementContext) -> None:
+        path = context.registry.parse_path(provider.path)
+        if path in prepared.made_with:
+            note_verification(context.site, path, outcome, prepared.made_with[path])
+
+    if prepared.made_with:
+        await call.web.served.change(call.caller, SOURCE, keep)
     return result
 
 

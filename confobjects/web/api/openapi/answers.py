@@ -104,6 +104,11 @@ _OWN: Final[dict[str, Schema]] = {
         {"path": TEXT, "property": TEXT, "texts": {"type": "array", "items": _EXPLAINED}},
         description="How the stored values of a property are found; what came from elsewhere is masked.",
     ),
+    "definition": {"description": "A definition as it was installed.", "type": "object"},
+    "object-test": {
+        "description": "The test of a mail server or a mail sender, or of an OAuth 2.0 provider.",
+        "anyOf": [refer(answer_name("test")), refer(answer_name("test-provider"))],
+    },
     "session": object_of(
         {"name": TEXT, "role": TEXT, "way": TEXT, "permissions": _TEXTS, "csrf_token": TEXT},
         description="Who is signed in.",

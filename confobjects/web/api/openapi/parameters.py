@@ -44,6 +44,11 @@ _QUERIES: Final[Mapping[str, Schema]] = {
     "to": {"description": "An address.", "schema": TEXT},
     "category": {"description": "What the mail is about.", "schema": TEXT},
     "overdue-after": {"description": "Seconds after which a mail is too old.", "schema": _NUMBER},
+    "older-than": {
+        "description": "Only mails that ended so many seconds ago.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 10**8},
+    },
+    "accept-losses": {"description": "Accept what a version of a definition gives up.", "schema": _FLAG},
     "since": {"description": "The id of the last event that is known.", "schema": TEXT},
 }
 CHANGING: Final = ("dry-run", "test")

@@ -42,7 +42,7 @@ _MAIL: Final[Mapping[str, Schema]] = {
     "sender": {"description": "The name of a mail sender.", **TEXT},
 }
 _TESTED: Final[Mapping[str, Schema]] = {
-    "path": {"description": "The path of a mail server or a mail sender.", **TEXT, "examples": ["/mail-server/one"]},
+    "path": {"description": "The path of a mail server, a mail sender or an OAuth 2.0 provider.", **TEXT, "examples": ["/mail-server/one"]},
     "depth": {"enum": list(DEPTHS)},
     "to": _ADDRESSES,
     "from": TEXT,
@@ -125,8 +125,25 @@ ROWS: Final[Mapping[tuple[str, str], Row]] = {
     ("GET", "/mail-quotas/{address}"): Row("read-mail-quota", "Mail", "mail-quota"),
     ("POST", "/mail-quotas/{address}/reset"): Row("reset-mail-quota", "Mail", "mail-quota-change", ("dry-run",)),
     ("POST", "/mail-quotas/{address}/lift"): Row("lift-suppression", "Mail", "mail-quota-change", ("dry-run",)),
+    ("POST", "/mail-queue/retry"): Row("retry-failed-mails", "Mail", "mail-queue-change", ("dry-run", "sender")),
+    ("POST", "/mail-queue/purge"): Row("purge-mails", "Mail", "mail-queue-purge", ("dry-run", "state", "older-than")),
+    ("POST", "/mail-queue/mark-unknown"): Row("mark-mails-unknown", "Mail", "mail-queue-mark", ("dry-run",)),
+    ("POST", "/mail-service/{sender}/resume"): Row("resume-sender", "Mail", "mail-service-resume", ("dry-run",)),
+    ("POST", "/alert-handlers/{name}/test"): Row("test-alerts", "Mail", "accepted", ("dry-run",), status=202),
     ("GET", "/followers"): Row("read-followers", "Server", "followers"),
-    ("POST", "/tests"): Row("test-object", "Mail", "test", body=_TESTED, needed=("path",)),
+    ("DELETE", "/followers/{name}"): Row("forget-follower", "Server", "followers-forget", ("dry-run",)),
+    ("GET", "/installed-definitions"): Row("read-installed-definitions", "Configuration", "definitions"),
+    ("POST", "/installed-definitions"): Row(
+        "install-definitions",
+        "Configuration",
+        "change",
+        (*CHANGING, "accept-losses"),
+        {"definitions": {"description": "Definitions as in files.", "type": "array", "items": {"type": "object"}}},
+        ("definitions",),
+    ),
+    ("GET", "/installed-definitions/{name}"): Row("read-installed-definition", "Configuration", "definition"),
+    ("DELETE", "/installed-definitions/{name}"): Row("remove-definition", "Configuration", "change", CHANGING),
+    ("POST", "/tests"): Row("test-object", "Mail", "object-test", body=_TESTED, needed=("path",)),
     ("GET", "/events"): Row("follow-events", "Server", query=("since",), answer=TEXT, media="text/event-stream"),
     ("POST", "/session"): Row(
         "sign-in", "Session", "session", body={"name": TEXT, "password": TEXT}, needed=("name", "password"), status=201
