@@ -42,7 +42,11 @@ _MAIL: Final[Mapping[str, Schema]] = {
     "sender": {"description": "The name of a mail sender.", **TEXT},
 }
 _TESTED: Final[Mapping[str, Schema]] = {
-    "path": {"description": "The path of a mail server, a mail sender or an OAuth 2.0 provider.", **TEXT, "examples": ["/mail-server/one"]},
+    "path": {
+        "description": "The path of a mail server, a mail sender or an OAuth 2.0 provider.",
+        **TEXT,
+        "examples": ["/mail-server/one"],
+    },
     "depth": {"enum": list(DEPTHS)},
     "to": _ADDRESSES,
     "from": TEXT,
