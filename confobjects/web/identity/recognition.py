@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger("confobjects.web.identity")
 CSRF_HEADER: Final = "x-csrf-token"
 CSRF_FIELD: Final = "csrf_token"
+BY_ITSELF: Final = "x-by-itself"
+"""The header of a request that a page makes by itself, while nobody does anything: its session grows idle all the same."""
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HASHES: Final = 2
 """Hashes of passwords that are computed at the same time: each takes 19 MiB and a core."""
@@ -96,7 +98,7 @@ class Identity:
         """
         if (stated := request.headers.get("authorization")) is not None:
             return await self._find_by_token(stated)
-        session = self.find_session(request)
+        session = self.find_session(request, used=BY_ITSELF not in request.headers)
         if session is None or not await self._has_role_still(session):
             return None
         if request.method not in _SAFE:
@@ -123,7 +125,7 @@ class Identity:
 
     def csrf_token(self, request: Request) -> str:
         """Return the CSRF token of the session of a request; empty without a session."""
-        session = self.find_session(request)
+        session = self.find_session(request, used=False)
         return "" if session is None else session.csrf_token
 
     def find_session(self, request: Request, *, used: bool = True) -> Session | None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _MOST: Final = 100
 """Mails, or addresses, on the page."""
+_PERIOD: Final = 5
+"""Seconds after which a page of mails is looked at again: no event tells of what happens in the ledger."""
 
 
 class MailRow(Record):
@@ -56,6 +58,7 @@ def show_queue(call: Call, context: ManagementContext) -> View:
         "state": state,
         "sender": sender,
         "to": to,
+        "period": _PERIOD,
     }
     return View("queue.html", "Queue", data, is_live=True)
 
@@ -105,8 +108,10 @@ def _show_mail(call: Call, entry: Entry, now: int, error: ConfobjectsError | Non
         "may_cancel": any(can_be_cancelled(part, now) for part in entry.parts),
         "may_change": call.caller.may("change"),
         "problems": [*entry.problems, *(() if error is None else error.diagnostics)],
+        "period": _PERIOD,
     }
-    return View("mail.html", f"Mail {entry.id}", data, 200 if error is None else error.http_status)
+    status = 200 if error is None else error.http_status
+    return View("mail.html", f"Mail {entry.id}", data, status, is_live=error is None)
 
 
 def _describe_remedy(found: Any) -> str:
@@ -158,6 +163,7 @@ def show_recipients(call: Call, context: ManagementContext) -> View:
         "hours": settings.recipient_window / 3_600_000,
         "categories": sorted(settings.limited_categories),
         "may_change": call.caller.may("change"),
+        "period": _PERIOD,
     }
     return View("recipients.html", "Recipients", data, is_live=True)
 

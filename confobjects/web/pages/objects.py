@@ -63,7 +63,8 @@ def act(call: Call, editing: Editing, button: str, tells: Show | None = None) ->
         return show_object(call, editing, NOTHING)
     try:
         if button in CHOICES:
-            return _send_back(editing, editing.save(CHOICES[button], tells))
+            report = editing.save(CHOICES[button], tells)
+            return _send_back(editing, report) if report.changed else show_object(call, editing, Outcome(report=report))
         return show_object(call, editing, Outcome(report=editing.plan()))
     except ConfobjectsError as error:
         return show_object(call, editing, Outcome(error=error))

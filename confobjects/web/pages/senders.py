@@ -316,6 +316,8 @@ def _act(call: Call, sender: SenderForm, form: Form, tells: Show | None) -> View
         if button not in CHOICES:
             return _show_form(call, sender, report=sender.plan())
         report = sender.save(button, tells)
+        if not report.changed:
+            return _show_form(call, sender, report=report)
     except ConfobjectsError as error:
         return _show_form(call, sender, error)
     path = sender.context.registry.path_of(SENDER_KIND, sender.name)

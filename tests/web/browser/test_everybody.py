@@ -31,6 +31,8 @@ PAGES = (
     "/definitions",
     "/definitions/mail-server",
     "/queue",
+    "/authorise/oauth2-providers/p",
+    "/new/mail-servers?type=external-smtp",
     "/recipients",
     "/history",
     "/history/2",
@@ -45,6 +47,15 @@ def _some_objects(url: str) -> None:
     with confobjects.open(url) as context, context.change() as tx:
         tx.create("mail-server", "one", {"enabled": True, "smtp-server": "127.0.0.1:1"}, type="generic")
         tx.create("mail-sender", "news", {"enabled": True, "from-address": "news@example.com", "mail-server": "one"})
+        provider = {
+            "enabled": True,
+            "grant-type": "authorization-code",
+            "client-id": "us",
+            "token-endpoint": "https://login.example.com/token",
+            "authorization-endpoint": "https://login.example.com/authorize",
+            "device-authorization-endpoint": "https://login.example.com/device",
+        }
+        tx.create("oauth2-provider", "p", provider)
 
 
 def test_no_page_has_a_barrier(visitor: Visitor) -> None:
