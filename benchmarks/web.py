@@ -84,10 +84,12 @@ class Server:
 
 
 @contextmanager
-def serve(directory: Path) -> Iterator[Server]:
-    """Serve a configuration of many objects, and wait until it is in effect."""
+def serve(directory: Path, *, has_past: bool = False) -> Iterator[Server]:
+    """Serve a configuration of many objects, with a long history if it ``has_past``, and wait until it is in effect."""
+    directory.mkdir()
     file = configuration.write(directory, OBJECTS)
-    _lengthen_history(file)
+    if has_past:
+        _lengthen_history(file)
     url = f"ldif:{file}"
     people = PeopleFile(find_people_file(None, url, {}))
     token = Token("benchmark", "administrator", digest_token(TOKEN), "2026-11-29T12:00:00Z")
@@ -145,16 +147,17 @@ def _ask(
 
 
 def measure() -> Report:
-    """Measure reading, pages, memory and writing."""
-    report = Report(
-        "web", f"REST, console and event streams of {OBJECTS:,} objects in a file, {RECORDS:,} changes in its history"
-    )
-    with tempfile.TemporaryDirectory() as directory, serve(Path(directory)) as server:
-        _measure_reading(server, report)
-        _measure_lists(server, report)
-        _measure_pages(server, report)
-        _measure_streams(server, report)
-        _measure_writing(server, report)
+    """Measure reading, memory and writing, then pages with a long history."""
+    title = f"REST, console and event streams of {OBJECTS:,} objects in a file; pages with {RECORDS:,} changes in its history"
+    report = Report("web", title)
+    with tempfile.TemporaryDirectory() as directory:
+        with serve(Path(directory, "new")) as server:
+            _measure_reading(server, report)
+            _measure_lists(server, report)
+            _measure_streams(server, report)
+            _measure_writing(server, report)
+        with serve(Path(directory, "old"), has_past=True) as server:
+            _measure_pages(server, report)
     return report
 
 
@@ -220,6 +223,7 @@ def _measure_pages(server: Server, report: Report) -> None:
             "kb": round(size, 1),
             "files": len(assets),
         }
+    report.lines.append(f"memory with a long history, after all pages: {server.memory:.0f} MiB")
     report.figures["pages"] = figures
     report.targets += [
         Target(

@@ -50,6 +50,8 @@ class Served:
         self._kept: list[ManagementContext] = []
         self._shared: ManagementContext | None = None
         """The one that several threads use, if the storage is of that kind."""
+        self._reader: ManagementContext | None = None
+        """The same, for what only reads."""
         self._generation = 0
         self._lock = threading.Lock()
         self._readers = CapacityLimiter(_READERS)
@@ -71,10 +73,8 @@ class Served:
 
         ``work`` reads few objects and waits for nothing. Raises what it raises.
         """
-        shared = self._shared
-        if shared is None or not shared.storage.answers_at_once:
-            return None
-        return work(_for_reading(shared))
+        reader = self._reader
+        return None if reader is None or not reader.storage.answers_at_once else work(reader)
 
     async def change(self, person: Person, source: str, work: Callable[[ManagementContext], T]) -> T:
         """Return what a function does to the configuration, or only tries, in the name of a person. Raises what it raises.
@@ -110,7 +110,7 @@ class Served:
         with self._lock:
             self._generation += 1
             kept = [*self._kept, *(() if self._shared is None else (self._shared,))]
-            self._kept, self._shared = [], None
+            self._kept, self._shared, self._reader = [], None, None
         for context in kept:
             context.close()
 
@@ -144,7 +144,8 @@ class Served:
         with self._lock:
             if not made.storage.serialises_writers or generation != self._generation:
                 return made
-            self._shared = self._shared or made
+            if self._shared is None:
+                self._shared, self._reader = made, _for_reading(made)
             return self._shared
 
     def _give_back(self, generation: int | None, context: ManagementContext) -> None:

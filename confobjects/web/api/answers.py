@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _FLAGS: Final = {"true": True, "false": False, "": True}
 _LONGEST_NUMBER: Final = 9
 
 
 def dump_json(document: Any) -> str:
     """Return a JSON text without anything that a terminal would act on."""
-    return escape_json(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+    return escape_json(_ENCODER.encode(document))
 
 
 def answer_json(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -37,6 +38,8 @@ class Query:
     def __init__(self, request: Request, known: Collection[str], repeated: Collection[str] = ()) -> None:
         """Read it. Raises :class:`~confobjects.web.problems.BadQueryError`."""
         self._given: dict[str, list[str]] = {}
+        if not request.scope["query_string"]:
+            return
         for name, value in request.query_params.multi_items():
             if name not in known and name not in repeated:
                 remedy = suggest_name(name, [*known, *repeated])

@@ -49,6 +49,9 @@ _LONGEST_NAME: Final = 256
 _PATIENCE: Final = 1.0
 """Seconds to wait for the file before the last use of a token is noted."""
 
+_NOTED: Final = 60.0
+"""Seconds after which the use of a token is noted again."""
+
 _CHECKED: Final = 300.0
 """Seconds after which it is looked at again which role somebody has in the directory."""
 
@@ -85,8 +88,8 @@ class Identity:
         self._clock = clock
         self._now = now
         self._hashes = CapacityLimiter(_HASHES)
-        self._noted: dict[str, str] = {}
-        """When the last use of each token was noted, by its digest."""
+        self._noted: dict[str, float] = {}
+        """Until when the use of each token counts as noted, by its digest."""
 
     # -- who it is ---------------------------------------------------------------------------------------------------
 
@@ -152,15 +155,15 @@ class Identity:
     def _find_token(self, stated: str, credentials: Credentials) -> Token | None:
         scheme, _, text = stated.partition(" ")
         token = credentials.find_token(digest_token(text.strip())) if scheme.lower() == "bearer" else None
-        return None if token is None or token.has_expired(self._now()) else token
+        return None if token is None or (token.expires and token.has_expired(self._now())) else token
 
     async def _note_use(self, token: Token) -> None:
         """Note that a token was used, once a minute. That must not fail: a read-only file recognises people, too."""
-        minute = self._now()[:16]
-        if self._noted.get(token.digest) == minute:
+        clock = self._clock()
+        if clock < self._noted.get(token.digest, 0.0):
             return
-        self._noted[token.digest] = minute
-        used = f"{minute}:00Z"
+        self._noted[token.digest] = clock + _NOTED
+        used = f"{self._now()[:16]}:00Z"
 
         def change(now: Credentials) -> Credentials:
             found = now.find_token(token.digest)
