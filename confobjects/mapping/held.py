@@ -26,6 +26,7 @@ class HeldEntry(Entry):
         self, dn: DN, source: str | bytes, span: tuple[int, int], read: Callable[[str], Entry], digest: str = ""
     ) -> None:
         self.dn = dn
+        self.memo = None
         self._source = source
         self._span = span
         self._read = read

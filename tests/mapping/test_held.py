@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confobjects.definitions.installed import InstalledText, check_digest, digest_of
-from confobjects.definitions.model import HOLDER_CLASS
+from confobjects.definitions.model import HOLDER_CLASS, HOLDER_KIND
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError
 from confobjects.mapping.entry import Entry
@@ -19,6 +19,9 @@ from confobjects.mapping.held import HeldEntry
 from confobjects.mapping.installed import as_installed, collect_installed
 from confobjects.mapping.ldif import LdifText, parse, parse_file
 from confobjects.mapping.ldif.writing import format_entry
+from confobjects.mapping.objects import Mapper
+from confobjects.paths import ROOT
+from tests.definitions.documents import builtin
 
 BRANCH = DN.parse("cn=Definitions,cn=config")
 
@@ -84,6 +87,15 @@ def is_read(entry: Entry | None) -> bool:
 
 def held_in(document: LdifText) -> list[HeldEntry]:
     return [entry for entry in document.entries.values() if isinstance(entry, HeldEntry)]
+
+
+def test_such_an_entry_is_read_as_an_object_like_any_other() -> None:
+    [plain] = [one for one in parse(FILE).entries.values() if one.dn.name == "bell"]
+    held = HeldEntry(plain.dn, BELL, (0, len(BELL)), lambda _: plain)
+    relation = builtin().relation(HOLDER_KIND)
+    found = [Mapper(builtin(), DN.parse("cn=config")).decode(one, relation, ROOT) for one in (plain, held, held)]
+    assert found[0] == found[1]
+    assert found[1] is found[2]
 
 
 def test_known_entries_are_read_only_when_somebody_asks() -> None:
