@@ -150,6 +150,9 @@ def measure() -> Report:
     """Measure reading, memory and writing, then pages with a long history."""
     title = f"REST, console and event streams of {OBJECTS:,} objects in a file; pages with {RECORDS:,} changes in its history"
     report = Report("web", title)
+    report.lines.append(
+        f"other work on the machine at the start: {os.getloadavg()[0]:.1f} runnable for {os.cpu_count()} cores"
+    )
     with tempfile.TemporaryDirectory() as directory:
         with serve(Path(directory, "new")) as server:
             _measure_reading(server, report)
