@@ -87,6 +87,10 @@ class ManagedObjectPath:
         """All relations in the path, outermost first."""
         return tuple(relation for relation, _ in self.elements)
 
+    def is_within(self, other: ManagedObjectPath) -> bool:
+        """Tell whether this path is another one, or below it."""
+        return self._key[: len(other._key)] == other._key
+
     def is_below(self, other: ManagedObjectPath) -> bool:
         """Tell whether this path is strictly below another."""
         return len(self._key) > len(other._key) and self._key[: len(other._key)] == other._key

@@ -231,7 +231,8 @@ def select_for_object(found: Sequence[HistoryRecord], path: ManagedObjectPath) -
         place = path
         touches = False
         for change in reversed(one.changes):
-            touches = touches or any(p == place or p.is_below(place) for p in change.paths)
+            moved = change.new_path
+            touches = touches or change.path.is_within(place) or (moved is not None and moved.is_within(place))
             if change.action == "rename" and change.new_path is not None:
                 place = move_path(place, change.new_path, change.path)
         path = place
