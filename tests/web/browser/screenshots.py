@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,6 +79,9 @@ class Studio:
         page = visitor.page
         page.set_viewport_size({"width": visitor.width, "height": height})
         page.evaluate(_WRITE_OVER, self._list_changes())
+        assert time.strftime("%Y-%m-%d", time.gmtime()) not in page.locator("body").inner_text(), (
+            "a time is not written over"
+        )
         page.evaluate("window.scrollTo(0, 0)")
         browser = page.context.new_cdp_session(page)
         taken = browser.send("Page.captureScreenshot", {"format": "webp", "quality": _QUALITY})
@@ -87,7 +91,7 @@ class Studio:
         """Return what is written over: patterns of JavaScript, each with a text for all that match."""
         ports = zip(self.relay.ports.values(), ("25", "587", "465"), strict=True)
         return [
-            (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "2026-01-05T09:30:00Z"),
+            (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z| UTC)", "2026-01-05 09:30:00 UTC"),
             (r"\d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d", "2026-01-01 to 2026-12-31"),
             (r"\b[0-9a-f]{64}\b", "0123456789abcdef" * 4),
             (r"\b\d+(\.\d+)? ms\b", "1.0 ms"),
