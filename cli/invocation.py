@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from confobjects.definitions import Registry
+    from confobjects.definitions_loading import DefinitionChoice
     from confobjects.errors import ConfobjectsError
     from confobjects.management import ManagementContext
     from confobjects.mapping.protocol import Storage
@@ -184,8 +185,10 @@ class Invocation:
         opened = None if self._opening is None or tolerant else self._opening.take(self.options)
         if opened is None:
             options = self.storage_options(url)
-            opened = startup.read_configuration(url, self.registry, tolerant=tolerant, **options)
+            known = self.definitions
+            opened = startup.read_configuration(url, known, loaded=self.registry, tolerant=tolerant, **options)
         self.registry = opened.registry
+        self.warn(opened.warnings)
         if not is_directory(url) and not is_directory(self.state_url or ""):
             self.tell_of_connection()
         context = startup.manage(opened, self.recorded_command)
@@ -193,6 +196,12 @@ class Invocation:
         if tells and not tolerant:
             self.tell_of_definitions()
         return context
+
+    @property
+    def definitions(self) -> DefinitionChoice | Registry:
+        """Which definitions the command line asks for: what it chooses, or those that the command was made with."""
+        chosen = None if self._opening is None else self._opening.choice
+        return self.registry if chosen is None else chosen
 
     @property
     def state_url(self) -> str | None:

@@ -11,7 +11,7 @@ Laws of this module:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from confobjects import startup
@@ -25,9 +25,13 @@ from .words.options import OPTIONS, conflict_among
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
+    from confobjects.definitions_loading import DefinitionChoice
 
-Reads = Literal["needed", "shown", "none"]
-"""What a command reads of the configuration: it needs it, it shows its definitions, or it opens none by these options."""
+Reads = Literal["needed", "shown", "none", "own"]
+"""What a command reads of the configuration: it needs it, it shows its definitions, or it opens none by these options.
+
+With ``own`` it has nothing to do with definitions but those of the library, whatever the options choose.
+"""
 _GROUPS: Final = {"Storage", "LDAP connection"}
 _PLACE: Final = tuple(option.name for option in OPTIONS if option.group in _GROUPS)
 _MARK: Final = b"ds-cfg-definition"
@@ -78,6 +82,8 @@ class Opening:
         """The same, if the command goes on without it and says so."""
         self.is_shown = False
         """Whether definitions of the configuration were read only to show them."""
+        self.choice: DefinitionChoice | None = None
+        """Which definitions the command line asks for; None until they are loaded."""
         self._opened: startup.OpenConfiguration | None = None
         self._options: Mapping[str, Any] = {}
         self._known: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -90,23 +96,20 @@ class Opening:
             found = self._known[key] = storage_options(options, url)
         return found
 
-    def load(
-        self, directories: Sequence[str], reads: Reads, options: Callable[[], Mapping[str, Any]], *, builtin: bool
-    ) -> Registry:
-        """Return the definitions of the library, of directories and of the configuration that the options name.
+    def load(self, choice: DefinitionChoice, reads: Reads, options: Callable[[], Mapping[str, Any]]) -> Registry:
+        """Return the definitions of a choice, and of the configuration that the options name.
 
         Raises :class:`~confobjects.errors.DefinitionError` for those in directories.
         """
         if self.registry is None:
-            from confobjects.definitions_loading import directories_of, load_registry
-
-            self.registry = load_registry(directories or directories_of(os.environ), builtin=builtin)
+            self.choice = choice
+            self.registry = choice.load()
             if reads != "none":
                 self._options = options()
-                self._read(self._options, self.registry, reads)
+                self._read(self._options, choice, reads)
         return self.registry
 
-    def _read(self, options: Mapping[str, Any], registry: Registry, reads: Reads) -> None:
+    def _read(self, options: Mapping[str, Any], choice: DefinitionChoice, reads: Reads) -> None:
         if conflict_among({name for name, value in options.items() if value not in {None, False, ()}}):
             return  # reported when the command is called
         try:
@@ -114,7 +117,8 @@ class Opening:
             if reads == "shown" and not _may_hold_definitions(url):
                 return
             asked = options if reads == "needed" else {**options, "no_prompt": True}
-            opened = startup.read_configuration(url, registry, **self.storage_options(asked, url))
+            more = self.storage_options(asked, url)
+            opened = startup.read_configuration(url, choice, loaded=self.registry, **more)
         except ConfobjectsError as error:
             self.error = error
             # A server that only the environment names may not be there yet: its schema is printed before it starts.

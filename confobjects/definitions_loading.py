@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, cached_property, partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from confobjects import inputs
 from confobjects.builtin_definitions import builtin_directory, list_definition_files, parse_builtin
@@ -17,11 +17,15 @@ from confobjects.definitions.model import HOLDER_KIND
 from confobjects.definitions.registry import Registry
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import DefinitionError
+from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.caching import CheckedContents
     from confobjects.definitions.installed import InstalledText, Reason, UnusableDefinition
+    from confobjects.families import Family
 
+FAMILY_VARIABLE = "CONFOBJECTS_FAMILY"
+"""The environment variable with the name of a family of definitions."""
 DEFINITIONS_VARIABLE = "CONFOBJECTS_DEFINITIONS"
 """The environment variable with directories of definitions, separated as in a search path."""
 
@@ -31,20 +35,58 @@ def directories_of(environment: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(part for part in environment.get(DEFINITIONS_VARIABLE, "").split(os.pathsep) if part)
 
 
+class DefinitionChoice(Record):
+    """Which definitions a caller asks for: directories of them, a family by its name, and whether those of the library count.
+
+    A family takes the place of the library's own definitions.
+    """
+
+    directories: tuple[str, ...] = ()
+    family: str = ""
+    builtin: bool = True
+
+    @classmethod
+    def of(cls, directories: Iterable[str], family: str | None, environment: Mapping[str, str]) -> DefinitionChoice:
+        """Return what a caller chooses, completed by what an environment names."""
+        return cls(
+            tuple(directories) or directories_of(environment),
+            environment.get(FAMILY_VARIABLE, "") if family is None else family,
+        )
+
+    @property
+    def leaves_family_open(self) -> bool:
+        """Whether the server of a configuration may choose the family."""
+        return self.builtin and not self.family
+
+    def load(self) -> Registry:
+        """Return the definitions, as :func:`load_registry`."""
+        return load_registry(self.directories, builtin=self.builtin, family=self.family)
+
+
 def load_registry(
-    directories: Iterable[str] = (), *, builtin: bool = True, installed: tuple[InstalledText, ...] = ()
+    directories: Iterable[str] = (),
+    *,
+    builtin: bool = True,
+    family: str = "",
+    installed: tuple[InstalledText, ...] = (),
 ) -> Registry:
     """Return the definitions of the library, of a configuration, and of directories (every ``*.json`` in each).
 
-    Of one name that of a directory wins, then that of the configuration; without ``builtin`` those of the library are
-    left out, except the kind of objects that hold definitions. Definitions of the library are trusted as long as none
-    is replaced, all others are checked. The functions that they name must be in modules that ``CONFOBJECTS_ALLOW_CODE``
-    in the environment of the process allows; this is checked each time.
+    Of one name that of a directory wins, then that of the configuration. Without ``builtin``, or with the name of a
+    ``family``, whose definitions take their place, those of the library are left out, except the kind of objects that hold
+    definitions. Definitions of the library are trusted as long as none is replaced, all others are checked. The functions
+    that they name must be in modules that ``CONFOBJECTS_ALLOW_CODE`` in the environment of the process allows; this is
+    checked each time.
 
     An installed definition that cannot be used is left out and named in the registry, with all that is built on it.
-    Raises :class:`~confobjects.errors.DefinitionError` with every problem of the directories.
+    Raises :class:`~confobjects.errors.DefinitionError` with every problem of the directories, or of the family, and
+    :class:`~confobjects.errors.UnknownNameError` for a family that is not installed.
     """
     chosen = tuple(directories)
+    if family:
+        from confobjects.families import find_family
+
+        return _load(chosen, _FamilyDefinitions(find_family(family, os.environ)), installed)
     if chosen or installed:
         return _load(chosen, _OwnDefinitions(all_of_them=builtin), installed)
     return _load_own(_read_allowed(), all_of_them=builtin)
@@ -62,7 +104,7 @@ def _read_allowed() -> AllowedCode:
     return parse_allowed(os.environ.get(ALLOW_CODE_VARIABLE, ""))
 
 
-def _load(chosen: tuple[str, ...], own: _OwnDefinitions, installed: tuple[InstalledText, ...]) -> Registry:
+def _load(chosen: tuple[str, ...], own: _Foundation, installed: tuple[InstalledText, ...]) -> Registry:
     allowed = _read_allowed()
     texts: list[_Text] = []
     unread = [problem for directory in chosen for problem in _read_definitions(directory, texts)]
@@ -71,7 +113,7 @@ def _load(chosen: tuple[str, ...], own: _OwnDefinitions, installed: tuple[Instal
         return _load(chosen, own, others)
 
     if not texts and not unread and not installed:
-        return Registry(own.documents, allowed, recompose=recompose)
+        return Registry(own.documents, allowed, recompose=recompose, family=own.family)
     loader = _Loader(own, texts, unread, allowed)
     documents = loader.load(installed)
     return Registry(
@@ -81,6 +123,7 @@ def _load(chosen: tuple[str, ...], own: _OwnDefinitions, installed: tuple[Instal
         unusable=tuple(loader.unusable.values()),
         replaced=loader.replaced,
         recompose=recompose,
+        family=own.family,
     )
 
 
@@ -89,10 +132,16 @@ _Text = tuple[str, str]
 
 
 class _OwnDefinitions:
-    """The definitions of the library: all of them, or that of the objects that hold definitions."""
+    """The definitions of the library: all of them, or that of the objects that hold definitions.
+
+    ``sign`` tells them from others in the memory of checked definitions.
+    """
+
+    family = ""
 
     def __init__(self, *, all_of_them: bool) -> None:
         self.all_of_them = all_of_them
+        self.sign = "all" if all_of_them else "one"
 
     @cached_property
     def documents(self) -> list[DefinitionDocument]:
@@ -106,11 +155,68 @@ class _OwnDefinitions:
         return _read_builtin() if self.all_of_them else [_read_kind_of_installed()]
 
 
+class _FamilyDefinitions:
+    """The definitions of a family, and the library's kind of objects that hold definitions.
+
+    They are checked once for each content.
+    """
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+        self.family = family.name
+        self.sign = f"family {family.digest}"
+
+    @cached_property
+    def documents(self) -> list[DefinitionDocument]:
+        """What they say, each parsed as far as something asks for it."""
+        from confobjects.definitions.outlines import OutlinedData
+
+        outlines = self._recall_outlines()
+        found = [
+            DefinitionDocument(origin, OutlinedData(outline, partial(str, text)), "family")
+            for (origin, text), outline in zip(self._texts(), outlines, strict=True)
+        ]
+        return [*_parse_trusted([_read_kind_of_installed()], "built-in"), *found]
+
+    def read(self) -> list[_Text]:
+        """Return their texts."""
+        return [_read_kind_of_installed(), *self._texts()]
+
+    def _texts(self) -> list[_Text]:
+        return [(f"{self.family}/{name}", text) for name, text in self._family.texts.items()]
+
+    def _recall_outlines(self) -> Any:
+        memory, content = Memory(*_RULES), (self.sign, *self._family.texts)
+        outlines = memory.recall(content)
+        if outlines is None:
+            texts = self._texts()
+            _check_definitions([_read_kind_of_installed()], texts, (), ())
+            _refuse_family_code(texts)
+            outlines = _outline(texts)
+            memory.remember(content, outlines)
+        return outlines
+
+
+_Foundation = _OwnDefinitions | _FamilyDefinitions
+"""The definitions that others are built on."""
+
+
+def _refuse_family_code(texts: Sequence[_Text]) -> None:
+    """Raise :class:`~confobjects.errors.DefinitionError` if a family names code: whoever made it has not judged that."""
+    documents = _parse_trusted(texts, "family")
+    if refused := [problem for one in documents for problem in check_functions(one.origin, one.data, AllowedCode())]:
+        raise DefinitionError(refused)
+
+
+_RULES: Final = ("definitions", "syntaxes", "expressions", "schemas")
+"""The rooms whose rules definitions are checked by."""
+
+
 class _Loader:
-    """Takes definitions together: ``own`` are those of the library, ``texts`` those in directories."""
+    """Takes definitions together: ``own`` are those of the library or of a family, ``texts`` those in directories."""
 
     def __init__(
-        self, own: _OwnDefinitions, texts: Sequence[_Text], unread: Sequence[Diagnostic], allowed: AllowedCode
+        self, own: _Foundation, texts: Sequence[_Text], unread: Sequence[Diagnostic], allowed: AllowedCode
     ) -> None:
         self.own = own
         self.texts = texts
@@ -118,7 +224,7 @@ class _Loader:
         self.allowed = allowed
         self.unusable: dict[str, UnusableDefinition] = {}
         self.replaced: dict[str, Source] = {}
-        self._memory = Memory("definitions", "syntaxes", "expressions", "schemas")
+        self._memory = Memory(*_RULES)
 
     def load(self, installed: tuple[InstalledText, ...]) -> list[DefinitionDocument]:
         """Return all documents that count. Raises :class:`~confobjects.errors.DefinitionError` for the directories."""
@@ -142,10 +248,10 @@ class _Loader:
                 continue
             held = remove_replaced(held, documents)
             own = self.own.documents
-            names = {name_of(document) for document in own}
+            names: dict[str, Source] = {name_of(document): document.source for document in own}
             for document in (*held, *documents):
                 if name_of(document) in names:
-                    self.replaced.setdefault(name_of(document), "built-in")
+                    self.replaced.setdefault(name_of(document), names[name_of(document)])
             return [*remove_replaced(own, [*held, *documents]), *held, *documents]
 
     def _select(self, installed: tuple[InstalledText, ...]) -> tuple[dict[str, InstalledText], Any]:
@@ -196,7 +302,7 @@ class _Loader:
 
     def _list_content(self, usable: Mapping[str, InstalledText]) -> Iterator[str]:
         """Yield what the memory knows definitions by. The digests of installed ones are right, and stand for their texts."""
-        yield "all" if self.own.all_of_them else "one"
+        yield self.own.sign
         yield str(len(self.texts))
         yield from (text for _, text in self.texts)
         for one in usable.values():

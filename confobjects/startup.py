@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from confobjects.actions import RemedyAction
 from confobjects.definitions.registry import Registry
-from confobjects.definitions_loading import Memory, directories_of, load_registry, refuse_code
+from confobjects.definitions_loading import DefinitionChoice, Memory, load_registry, refuse_code
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError, error_for
 from confobjects.management import ChangeSignature, ManagementContext, Site
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
             ...
 
 
+_SERVERS = frozenset({"ldap", "ldaps", "ldapi"})
 URL_VARIABLE = "CONFOBJECTS_URL"
 INSTANCE_VARIABLE = "CONFOBJECTS_INSTANCE"
 FOLLOWER_VARIABLE = "CONFOBJECTS_FOLLOWER"
@@ -79,10 +80,11 @@ def find_place(url: str | None, instance: str | None, environment: Mapping[str, 
     return Place(chosen, directory)
 
 
-def open(  # noqa: A001 - the verb of the public face: confobjects.open
+def open(  # noqa: A001, PLR0913 - the verb of the public face: confobjects.open; each is a choice, by keyword
     url: str | None = None,
     *,
     definitions: Sequence[str] | Registry = (),
+    family: str | None = None,
     missing_ok: bool = True,
     environment: Mapping[str, str] | None = None,
     command: Callable[[], str] = lambda: "api",
@@ -91,7 +93,9 @@ def open(  # noqa: A001 - the verb of the public face: confobjects.open
     """Open the configuration at a URL (``ldif:PATH``, …) for management.
 
     ``definitions`` are directories of further definitions, or an existing registry; without them, the directories in
-    ``CONFOBJECTS_DEFINITIONS`` are used. The configuration may hold definitions too. ``options`` go to the storage.
+    ``CONFOBJECTS_DEFINITIONS`` are used. The configuration may hold definitions too. ``family`` names a family of definitions
+    that takes the place of those of the library; without it, that in ``CONFOBJECTS_FAMILY`` is used, or the one of the server
+    whose own configuration this is. ``options`` go to the storage.
     Without a URL, ``CONFOBJECTS_URL`` in the environment is used, else the LDIF file in the platform's configuration
     directory. A missing LDIF file is an empty configuration unless ``missing_ok`` is false. ``command`` is called for
     each change and returns the source to record in the history, which must not contain a secret.
@@ -101,34 +105,52 @@ def open(  # noqa: A001 - the verb of the public face: confobjects.open
     """
     variables = os.environ if environment is None else environment
     where = find_place(url, None, variables)
-    opened = read_configuration(where.url, choose_definitions(definitions, variables), missing_ok=missing_ok, **options)
+    chosen = choose_definitions(definitions, family, variables)
+    opened = read_configuration(where.url, chosen, missing_ok=missing_ok, **options)
     return manage(opened, command, variables)
 
 
-def choose_definitions(given: Sequence[str] | Registry, environment: Mapping[str, str]) -> Sequence[str] | Registry:
-    """Return the definitions that a caller gives, else the directories that the environment names."""
-    return given or directories_of(environment)
+def choose_definitions(
+    given: Sequence[str] | Registry, family: str | None, environment: Mapping[str, str]
+) -> DefinitionChoice | Registry:
+    """Return the definitions that a caller gives, completed by what the environment names."""
+    return given if isinstance(given, Registry) else DefinitionChoice.of(given, family, environment)
 
 
 class OpenConfiguration(Record):
-    """An open storage, with the definitions that count for it; ``actor`` is who logged in to it, if anybody did."""
+    """An open storage, with the definitions that count for it; ``actor`` is who logged in to it, if anybody did.
+
+    ``warnings`` are about the definitions: they may not be those of the server.
+    """
 
     registry: Registry
     storage: Storage
     actor: str = ""
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 def read_configuration(
-    url: str, definitions: Sequence[str] | Registry, *, missing_ok: bool = True, tolerant: bool = False, **options: Any
+    url: str,
+    definitions: DefinitionChoice | Registry,
+    *,
+    loaded: Registry | None = None,
+    missing_ok: bool = True,
+    tolerant: bool = False,
+    **options: Any,
 ) -> OpenConfiguration:
     """Open a storage, and read the definitions that it holds.
 
-    If one of them names code that the process does not allow, this is refused. With ``tolerant`` it is left out: whoever
-    removes the definition has to open the configuration.
+    A server that keeps its own configuration there chooses the family of its definitions, unless the caller has; ``loaded``
+    are the chosen definitions if they are loaded already. If a definition of the configuration names code that the process
+    does not allow, this is refused. With ``tolerant`` it is left out: whoever removes the definition has to open the
+    configuration. Raises :class:`~confobjects.errors.DefinitionError` if the family of the server is not installed.
     """
-    known = definitions if isinstance(definitions, Registry) else load_registry(definitions)
+    known = definitions if isinstance(definitions, Registry) else loaded or definitions.load()
     storage = _open_storage(known, url, missing_ok=missing_ok, **options)
+    warnings: tuple[Diagnostic, ...] = ()
     try:
+        if isinstance(definitions, DefinitionChoice) and url.partition(":")[0].lower() in _SERVERS:
+            known, warnings = _choose_family(definitions, known, storage)
         registry = known
         if (found := find_holders(storage)) or known.installed:
             from confobjects.mapping.installed import collect_installed
@@ -139,7 +161,19 @@ def read_configuration(
     except BaseException:
         storage.close()
         raise
-    return OpenConfiguration(registry, storage, str(options.get("bind_dn") or ""))
+    return OpenConfiguration(registry, storage, str(options.get("bind_dn") or ""), warnings)
+
+
+def _choose_family(
+    choice: DefinitionChoice, known: Registry, storage: Storage
+) -> tuple[Registry, tuple[Diagnostic, ...]]:
+    """Return the definitions that count for a server, and warnings: a family for one that keeps its own configuration here."""
+    from confobjects.families.choosing import choose_family
+
+    family, warnings = choose_family(
+        storage, choice.family, is_open=choice.leaves_family_open and not choice.directories, environment=os.environ
+    )
+    return choice.replace(family=family).load() if family != choice.family else known, warnings
 
 
 def manage(
@@ -312,6 +346,7 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
     url: str | None = None,
     *,
     definitions: Sequence[str] | Registry = (),
+    family: str | None = None,
     define: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
     expression_directories: Sequence[str] | None = None,
@@ -334,7 +369,8 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
         url=where.url,
         own_files=(options.get("key_store"),),
     )
-    opened = read_configuration(where.url, choose_definitions(definitions, variables), missing_ok=missing_ok, **options)
+    chosen = choose_definitions(definitions, family, variables)
+    opened = read_configuration(where.url, chosen, missing_ok=missing_ok, **options)
     from confobjects.management.judging import judge_all
     from confobjects.objects.evaluating import make_evaluator
 

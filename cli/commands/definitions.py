@@ -212,7 +212,7 @@ def list_definitions(
             state, version = "replaced", ""
         yield one.name, "installed", one.origin, version, state
     for name, document in known.items():
-        if document.source == "directory" or (document.source == "built-in" and built_in):
+        if document.source == "directory" or (built_in and document.source in {"family", "built-in"}):
             yield name, document.source, document.origin, str(document.data["version"]), "used"
 
 

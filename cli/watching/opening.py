@@ -70,7 +70,8 @@ class FollowedPlace:
         def open_site() -> tuple[Site, LiveSources, str]:
             directory = self._place.instance_directory
             sources = LiveSources(self._invocation.make_sources, directory, startup.SealingKeys(os.environ))
-            opened = startup.read_configuration(self.url, self.registry, missing_ok=False, **self.reading)
+            known = self._invocation.definitions
+            opened = startup.read_configuration(self.url, known, loaded=self.registry, missing_ok=False, **self.options)
             return Site.of(opened.registry, opened.storage, sources), sources, directory
 
         return open_site

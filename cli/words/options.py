@@ -55,6 +55,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(("--configFile",), "PATH", "The LDIF file to work on.", "Storage"),
     Option(("--instancePath",), "DIR", "The base directory of relative paths in values.", "Storage"),
     Option(("--definitions",), "DIR", "A directory of additional object definitions.", "Storage", repeat=True),
+    Option(("--family",), "NAME", "The family of definitions to use instead of those of confobjects.", "Storage"),
     Option(("--noBuiltinDefinitions",), None, "Leave out the object definitions of confobjects itself.", "Storage"),
     Option(("--define",), "TOKEN=VALUE", "A value for configuration expressions.", "Storage", repeat=True),
     Option(("--env-file",), "FILE", "Variables (NAME=VALUE) instead of the environment.", "Storage"),

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from confobjects.definitions_loading import DefinitionChoice
 from confobjects.records import Record, field
 
 from ..opening import Opening, Reads
@@ -31,8 +32,9 @@ _BATCH: Final = frozenset({"--batch", "--batchfilepath", "-F"})
 
 class Words(Record):
     """A command line taken apart: the command word (empty when there is none), all other words in order, and the
-    directories of further definitions. Without ``builtin`` those of the library are left out. ``arguments`` are the
-    words as they were typed, ``defaults`` the values of the properties file.
+    directories of further definitions. Without ``builtin`` those of the library are left out; ``family`` names what takes
+    their place, None if nothing is said. ``arguments`` are the words as they were typed, ``defaults`` the values of the
+    properties file.
     """
 
     command: str
@@ -41,6 +43,7 @@ class Words(Record):
     arguments: tuple[str, ...] = field(repr=False)
     defaults: Defaults | None = None
     builtin: bool = True
+    family: str | None = None
     opening: Opening = field(default_factory=Opening, repr=False, compare=False)
     """What was opened to find the definitions."""
 
@@ -49,7 +52,10 @@ class Words(Record):
 
         ``reads`` says what the command reads of the configuration. Raises :class:`~confobjects.errors.DefinitionError`.
         """
-        return self.opening.load(self.definitions, reads, lambda: global_values(self), builtin=self.builtin)
+        if reads == "own":
+            return DefinitionChoice().load()
+        choice = DefinitionChoice.of(self.definitions, self.family, os.environ).replace(builtin=self.builtin)
+        return self.opening.load(choice, reads, lambda: global_values(self))
 
     def has(self, *spellings: str) -> bool:
         """Tell whether one of some options is given (long ones ignoring case)."""
@@ -121,7 +127,8 @@ def take_apart(arguments: Sequence[str]) -> Words:
     if command.lower() == _HELP:
         return take_apart([*(word for index, word in enumerate(arguments) if index != at), "--help"])
     builtin = "--nobuiltindefinitions" not in words
-    return Words(command, tuple(rest), tuple(_definitions(words)), tuple(arguments), builtin=builtin)
+    definitions, family = (tuple(_values_in(words, name)) for name in ("--definitions", "--family"))
+    return Words(command, tuple(rest), definitions, tuple(arguments), builtin=builtin, family=(*family, None)[0])
 
 
 def _find_command(words: Sequence[str]) -> int | None:
@@ -148,9 +155,10 @@ def _find_command(words: Sequence[str]) -> int | None:
     return perhaps
 
 
-def _definitions(words: Sequence[str]) -> list[str]:
-    found = [word.partition("=")[2] for word in words if word.startswith("--definitions=")]
-    return found + [after for word, after in pairwise(words) if word == "--definitions"]
+def _values_in(words: Sequence[str], option: str) -> list[str]:
+    """Return the values of an option, before the options are parsed."""
+    found = [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
+    return found + [after for word, after in pairwise(words) if word == option]
 
 
 def value_of(words: Words, spelling: str) -> str | None:
@@ -219,6 +227,10 @@ def with_defaults(words: Words) -> Words:
     defaults = read(path)
     more = defaults.own.get("definitions") or defaults.general.get("definitions", ())
     without = defaults.own.get("nobuiltindefinitions", defaults.general.get("nobuiltindefinitions", False))
+    family = defaults.own.get("family", defaults.general.get("family"))
     return words.replace(
-        defaults=defaults, definitions=words.definitions or more, builtin=words.builtin and not without
+        defaults=defaults,
+        definitions=words.definitions or more,
+        builtin=words.builtin and not without,
+        family=family if words.family is None else words.family,
     )

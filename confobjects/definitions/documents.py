@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from confobjects.records import Record
 
-Source = Literal["built-in", "installed", "directory"]
-"""Where definitions come from. Of one name that of a directory wins, then the installed one."""
+Source = Literal["built-in", "family", "installed", "directory"]
+"""Where definitions come from. Of one name that of a directory wins, then the installed one, then that of a family."""
 
 
 class DefinitionDocument(Record):

@@ -46,7 +46,9 @@ class Registry(DefinitionDocuments):
 
     ``allowed`` is the code that the process allows definitions and configurations to have loaded. ``installed`` are the
     definitions of the configuration that this registry was made with, ``unusable`` those of them that it had to leave
-    out. ``replaced`` are the names that a further source declares too, which does not count. ``recompose`` makes a registry with other installed definitions; without it, a configuration holds none.
+    out. ``replaced`` are the names that a further source declares too, which does not count. ``recompose`` makes a registry
+    with other installed definitions; without it, a configuration holds none. ``family`` is the name of the family that takes
+    the place of the library's own definitions, empty without one.
     """
 
     def __init__(  # noqa: PLR0913 - what it was made from, all but the documents and the code by keyword
@@ -58,6 +60,7 @@ class Registry(DefinitionDocuments):
         unusable: tuple[UnusableDefinition, ...] = (),
         replaced: Mapping[str, Source] | None = None,
         recompose: Callable[[tuple[InstalledText, ...]], Registry] | None = None,
+        family: str = "",
     ) -> None:
         super().__init__(documents)
         self.allowed = AllowedCode() if allowed is None else allowed
@@ -65,6 +68,7 @@ class Registry(DefinitionDocuments):
         self.unusable = unusable
         self.replaced: Mapping[str, Source] = {} if replaced is None else replaced
         self.recompose = recompose
+        self.family = family
         self._built: dict[str, ManagedObjectDefinition] = {}
         self._relations: dict[str, Relation] | None = None
         self._children: dict[str, tuple[Relation, ...]] = {}

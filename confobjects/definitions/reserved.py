@@ -23,6 +23,7 @@ RESERVED_NAMES: Final = frozenset(
         "events",
         "explain",
         "export",
+        "family",
         "followers",
         "graph",
         "health",

@@ -30,6 +30,7 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
     url: str | None = None,
     *,
     definitions: Sequence[str] | Registry = (),
+    family: str | None = None,
     define: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
     expression_directories: Sequence[str] | None = None,
@@ -66,7 +67,7 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
             where.instance_directory,
             SealingKeys(variables),
         )
-        chosen = choose_definitions(definitions, variables)
+        chosen = choose_definitions(definitions, family, variables)
         opened = read_configuration(where.url, chosen, missing_ok=missing_ok, **options)
         return Site.of(opened.registry, opened.storage, sources), sources, where.instance_directory
 

@@ -450,6 +450,26 @@ _FORMS: Final[dict[str, _OutputForm]] = {
         "How many objects a copy created, replaced and left unchanged.",
         _object_of({"changed": _FLAG, "created": _COUNT, "replaced": _COUNT, "same": _COUNT, "warnings": _DIAGNOSTICS}),
     ),
+    "families": _OutputForm(
+        "family",
+        "Families of definitions: the product, its version, the number of types of objects, and what each was made from.",
+        _object_of(
+            {
+                "families": _list_of(
+                    _object_of(
+                        {
+                            "name": _TEXT,
+                            "product": _TEXT,
+                            "version": _TEXT,
+                            "objects": _COUNT,
+                            "source": _TEXT,
+                            "digest": _TEXT,
+                        }
+                    )
+                )
+            }
+        ),
+    ),
     "definitions": _OutputForm(
         "definitions",
         "Where the definitions come from, and which are used.",
@@ -459,7 +479,7 @@ _FORMS: Final[dict[str, _OutputForm]] = {
                     _object_of(
                         {
                             "name": _TEXT,
-                            "source": {"enum": ["installed", "directory", "built-in"]},
+                            "source": {"enum": ["installed", "directory", "family", "built-in"]},
                             "origin": _TEXT,
                             "version": _TEXT,
                             "state": _TEXT,

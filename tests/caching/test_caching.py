@@ -18,6 +18,7 @@ from confobjects import definitions_loading
 from confobjects.caching import CheckedContents, cache_directory, digest_of
 from confobjects.definitions.installed import InstalledText
 from confobjects.definitions.installed import digest_of as digest_of_text
+from confobjects.definitions_loading import DefinitionChoice
 from confobjects.errors import DefinitionError
 from confobjects.management.installing import install
 from confobjects.startup import read_configuration
@@ -349,7 +350,7 @@ def test_a_file_that_holds_known_definitions_is_opened_without_reading_them(fami
 
     def find_read() -> list[str]:
         """Open the file, and return the definitions in it whose texts were read."""
-        with closing((opened := read_configuration(url, ())).storage):
+        with closing((opened := read_configuration(url, DefinitionChoice())).storage):
             assert {"bell", "gong"} <= opened.registry.relations().keys()
             return [one.name for one in opened.registry.installed if not one.is_known]
 
@@ -364,7 +365,7 @@ def test_a_file_that_holds_known_definitions_is_opened_without_reading_them(fami
     lines[folded] = f" {lines[folded][2:3]}{lines[folded][1:2]}{lines[folded][3:]}"
     file.write_text("\n".join(lines) + "\n", "utf-8")
     for _ in range(2):
-        with closing((opened := read_configuration(url, ())).storage):
+        with closing((opened := read_configuration(url, DefinitionChoice())).storage):
             assert [one.installed.name for one in opened.registry.unusable] == ["bell"]
             assert "bell" not in opened.registry
             assert "gong" in opened.registry

@@ -85,11 +85,15 @@ def definitions_read_once() -> Iterator[None]:
     kept: dict[tuple[bool, tuple[str, ...]], Registry] = {}
 
     def registry(
-        directories: Iterable[str] = (), *, builtin: bool = True, installed: tuple[InstalledText, ...] = ()
+        directories: Iterable[str] = (),
+        *,
+        builtin: bool = True,
+        family: str = "",
+        installed: tuple[InstalledText, ...] = (),
     ) -> Registry:
         names = tuple(directories)
-        if installed:
-            return read(names, builtin=builtin, installed=installed)
+        if installed or family:
+            return read(names, builtin=builtin, family=family, installed=installed)
         key = (builtin, names)
         return kept[key] if key in kept else kept.setdefault(key, read(names, builtin=builtin))
 

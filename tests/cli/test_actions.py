@@ -101,6 +101,16 @@ SAID = {
     RemedyAction("give-bind-password"): ("-j FILE", "bind_password"),
     RemedyAction("give-connect-timeout"): ("--connectTimeout", "connect_timeout"),
     RemedyAction("give-definitions"): ("--definitions", "definitions"),
+    RemedyAction("add-family", "opendj"): (
+        "confobjects family add opendj PATH, with the directory of an installed server of that version",
+        "add the family of its definitions (opendj) with confobjects.families",
+    ),
+    RemedyAction("remove-family", "opendj-5.0.3"): (
+        "confobjects family remove opendj-5.0.3",
+        'remove_family("opendj-5.0.3")',
+    ),
+    RemedyAction("give-family", "opendj-5.0.3"): ("--family opendj-5.0.3", 'family="opendj-5.0.3"'),
+    RemedyAction("give-product-version"): ("--product-version VERSION", "version"),
     RemedyAction("give-instance"): ("--instancePath", "instance"),
     RemedyAction("give-trust-store"): ("--trustStorePath FILE", "trust_store"),
     RemedyAction("give-sender"): ("--from", "the sender given with the message"),
@@ -138,6 +148,7 @@ _OWN = {
     "--abandon",
     "--dkim",
     "--spf",
+    "--product",
     "--no",
     "--env",
 }
@@ -149,7 +160,7 @@ def test_the_options_are_those_of_the_command_line() -> None:
     said = {option for text in WORDS.values() for option in re.findall(r"(?<![\w}])--?[A-Za-z{}\d]+", text)}
     assert said <= spellings
     commands = {name for text in WORDS.values() for name in re.findall(r"`?confobjects ([a-z-]+)", text)}
-    assert commands == {"init", "ldap-schema", "seal", "watch"}
+    assert commands == {"family", "init", "ldap-schema", "seal", "watch"}
     assert {*commands, "undo", "history", "export"} <= SPECIAL.keys()
 
 

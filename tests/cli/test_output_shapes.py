@@ -29,6 +29,7 @@ from confobjects.service.opening import open_ledger_of
 from confobjects.service.rules.settings import Settings
 from tests.cli.documents import CANARY, provider, server, small, tell
 from tests.cli.sessions import FAMILY, GOLDEN, INSTALLABLE, Outcome, fresh, run
+from tests.conversion.reading import BAKERY
 from tests.docs_check import ROOT
 from tests.servers.dns import DnsServer
 
@@ -181,6 +182,10 @@ RUNS: dict[str, list[list[str]]] = {
     ],
     "check": [["check"]],
     "copy": [["copy", "{url}", "ldif:{dir}/copy.ldif"]],
+    "families": [
+        ["family", "list"],
+        ["family", "add", "opendj", str(BAKERY), "--product-version", "1.0.0", "--dry-run"],
+    ],
     "definitions": [["definitions", "list", "-v"], ["definitions", "list", *KNOWN]],
     "describe": [["describe", "mail-server", "use-ssl"], ["describe", "queue", "store", *KNOWN]],
     "describe-object": [["describe", "mail-server"], ["describe", "queue", "--advanced", *KNOWN]],

@@ -81,6 +81,11 @@ class DirectoryReader:
             result, found = self._servers.ask(lambda session: session.read("", _ROOT_ATTRIBUTES))
         return result, {name.lower(): values for name, values in (found[1] if found is not None else {}).items()}
 
+    def find_vendor(self) -> str:
+        """Return what the server tells of its product and version (``vendorVersion``, RFC 3045), empty if nothing."""
+        _, attributes = self._read_root()
+        return next(iter(attributes.get("vendorversion", ())), b"").decode("utf-8", "replace")
+
     def _loses_updates(self) -> bool:
         """Whether the server in use may accept two changes of one entry and keep one, as far as is known."""
         return self._find_kind() != "safe"

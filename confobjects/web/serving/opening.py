@@ -31,7 +31,8 @@ class ServedPlace(FollowedPlace):
 
     def open_context(self) -> ManagementContext:
         """Open it for management. Raises what :func:`confobjects.open` raises."""
-        opened = startup.read_configuration(self.url, self.registry, **self.reading)
+        known = self._invocation.definitions
+        opened = startup.read_configuration(self.url, known, loaded=self.registry, **self.options)
         return startup.manage(opened, lambda: "web")
 
     def wait_for_it(self, timeout: float | None, tell: Callable[[tuple[Diagnostic, ...]], None]) -> None:
