@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from confobjects.definitions.conditions import Condition, build_condition, split_operand, syntax_of
+from confobjects.definitions.documents import profile_of
 from confobjects.definitions.model import (
     AdminAction,
     Constraint,
@@ -174,7 +175,7 @@ def build_definition(documents: DefinitionDocuments, name: str) -> ManagedObject
         ),
         views=tuple(View(**view) for level in levels for view in level.get("views", ())),
         enabled_when=None if enabled_when is None else build_condition(enabled_when, normalise_value),
-        object_classes=("top", *(_object_class_of(level) for level in levels)),
+        object_classes=documents.object_classes_of(name),
         constants=constants,
         list_columns=next(
             (tuple(columns) for level in reversed(levels) if (columns := profile_of(level, "cli").get("list"))), ()
@@ -274,16 +275,6 @@ def _build_travel(item: str | Mapping[str, Any]) -> Travel:
 
 def _build_condition(source: Any, normal: Any) -> Condition | None:
     return None if source is None else build_condition(source, normal)
-
-
-def profile_of(data: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    """Return the profile of a kind (``ldap``, ``cli``) in a document or a property."""
-    found: Mapping[str, Any] = data.get("profile", {}).get(kind, {})
-    return found
-
-
-def _object_class_of(data: Mapping[str, Any]) -> str:
-    return str(profile_of(data, "ldap").get("object-class") or f"ds-cfg-{data['name']}")
 
 
 def _build_default_object(item: Mapping[str, Any], target: str, naming: str) -> DefaultObject:

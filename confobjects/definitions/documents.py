@@ -50,6 +50,7 @@ class DefinitionDocuments:
     def __init__(self, documents: Iterable[DefinitionDocument]) -> None:
         self.documents: dict[str, DefinitionDocument] = {}
         self.packages: dict[str, DefinitionDocument] = {}
+        self._object_classes: dict[str, tuple[str, ...]] = {}
         for document in documents:
             if "package" in document.data:
                 self.packages[document.data["package"]] = document
@@ -64,6 +65,15 @@ class DefinitionDocuments:
             chain.append(above)
             above = self.documents[above].data.get("extends")
         return tuple(reversed(chain))
+
+    def object_classes_of(self, name: str) -> tuple[str, ...]:
+        """Return the object classes of the entries of a type, ``top`` first and its own last, without building the type."""
+        found = self._object_classes.get(name)
+        if found is None:
+            levels = (*self.parents(name), name)
+            found = ("top", *(_object_class_of(self.documents[level].data) for level in levels))
+            self._object_classes[name] = found
+        return found
 
     def merge_shared(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a property's JSON merged over that of the shared property it uses."""
@@ -91,6 +101,16 @@ class DefinitionDocuments:
             for name, document in self.documents.items()
             if "relation" in document.data and document.data["relation"].get("name", name) == relation
         )
+
+
+def profile_of(data: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """Return the profile of a kind (``ldap``, ``cli``) in a document or a property."""
+    found: Mapping[str, Any] = data.get("profile", {}).get(kind, {})
+    return found
+
+
+def _object_class_of(data: Mapping[str, Any]) -> str:
+    return str(profile_of(data, "ldap").get("object-class") or f"ds-cfg-{data['name']}")
 
 
 def _merge_override(spec: Mapping[str, Any], change: Mapping[str, Any]) -> Mapping[str, Any]:

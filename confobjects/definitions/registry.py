@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from confobjects.definitions import building
 from confobjects.definitions.allowance import AllowedCode
-from confobjects.definitions.documents import DefinitionDocument, DefinitionDocuments, Source
+from confobjects.definitions.documents import DefinitionDocument, DefinitionDocuments, Source, profile_of
 from confobjects.definitions.model import ROOT_NAME, ManagedObjectDefinition, PropertyDefinition, Relation
 from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.errors import UnknownNameError
@@ -212,7 +212,7 @@ class Registry(DefinitionDocuments):
 
     def short_name_of(self, name: str, relation: Relation) -> str:
         """Return the short name of a type by its name, without building it."""
-        custom = building.profile_of(self.documents[name].data, "cli").get("custom", False)
+        custom = profile_of(self.documents[name].data, "cli").get("custom", False)
         if name == relation.target:
             return "custom" if custom else "generic"
         short = name.removesuffix(f"-{relation.target}")

@@ -24,7 +24,7 @@ class BaseFinder:
     def relations(self) -> dict[str, Relation]:
         """The relations by the object class of their objects, in lower case."""
         return {
-            self.registry.definition(relation.target).object_classes[-1].lower(): relation
+            self.registry.object_classes_of(relation.target)[-1].lower(): relation
             for relation in self.registry.relations().values()
         }
 

@@ -99,7 +99,7 @@ class StrayFinder:
         """Tell whether an entry at the place of a relation is an object of it."""
         if relation.named:
             return self._site.mapper.holds(entry, relation)
-        return entry.has_object_class(self._site.registry.definition(relation.target).object_classes[-1])
+        return entry.has_object_class(self._site.registry.object_classes_of(relation.target)[-1])
 
     def _table_of(self, kind: str) -> dict[str, Relation | None]:
         """Return the places below objects of a kind by the normal form of their RDNs: a branch, or on the way to one."""
@@ -159,7 +159,7 @@ class StrayFinder:
         summary = "this entry is neither an object nor a branch of objects"
         classes = {name.lower() for name in entry.object_classes}
         of_root = registry.children("root")
-        kind = next((r for r in of_root if registry.definition(r.target).object_classes[-1].lower() in classes), None)
+        kind = next((r for r in of_root if registry.object_classes_of(r.target)[-1].lower() in classes), None)
         if kind is None:
             return Diagnostic("broken-data", summary, remedy=_CORRECT)
         definition = registry.definition(kind.target)

@@ -132,7 +132,7 @@ class StorageWorld:
         return [entry for dn in found if (entry := self.storage.read(dn)) is not None]
 
     def _read_names(self, relation: Relation, parent: ManagedObjectPath) -> dict[str, list[DN]]:
-        object_class = self.registry.definition(relation.target).object_classes[-1]
+        object_class = self.registry.object_classes_of(relation.target)[-1]
         branch = self.mapper.branch_of(relation, parent)
         names: dict[str, list[DN]] = {}
         for entry in self.storage.search(branch, "one", object_class, (relation.naming_attribute,)):
@@ -156,7 +156,7 @@ class StorageWorld:
             return [] if single is None else [single]
         key = (relation.name, parent)
         if key not in self._members:
-            object_class = self.registry.definition(relation.target).object_classes[-1]
+            object_class = self.registry.object_classes_of(relation.target)[-1]
             found = self.storage.search(self.mapper.branch_of(relation, parent), "one", object_class)
             objects = [
                 self._decode_entry(entry, relation, parent) for entry in found if self.mapper.holds(entry, relation)

@@ -133,11 +133,11 @@ class Mapper:
         Any other is no object: no path leads to it.
         """
         is_named = bool(entry.dn.name_by(relation.naming_attribute))
-        return is_named and entry.has_object_class(self.registry.definition(relation.target).object_classes[-1])
+        return is_named and entry.has_object_class(self.registry.object_classes_of(relation.target)[-1])
 
     def is_bare(self, entry: Entry, relation: Relation) -> bool:
         """Tell whether the entry of a single object does not hold it yet: it is the base, or a branch of others."""
-        if relation.named or entry.has_object_class(self.registry.definition(relation.target).object_classes[-1]):
+        if relation.named or entry.has_object_class(self.registry.object_classes_of(relation.target)[-1]):
             return False
         return entry.dn == self.base or entry.has_object_class(BRANCH_CLASS)
 
@@ -352,20 +352,21 @@ class Mapper:
 
     def _resolve_type(self, classes: set[str], relation: Relation) -> tuple[ManagedObjectDefinition, str]:
         """Return the most specific type whose object classes an entry has, and a problem (empty if there is none)."""
-        top = self.registry.definition(relation.target)
-        if top.object_classes[-1].lower() not in classes:
-            return top, f"the entry is not of type {top.friendly}: it lacks the object class {top.object_classes[-1]}"
-        types = map(self.registry.definition, self.registry.subtypes(relation.target))
-        fitting = [d for d in types if {c.lower() for c in d.object_classes if c != "top"} <= classes]
-        found = max(fitting, key=lambda d: len(d.ancestors))
-        if others := [d for d in fitting if not found.is_a(d.name)]:
-            return found, f"the entry is of two types at once: {found.name} and {others[0].name}"
+        registry, target = self.registry, relation.target
+        own = registry.object_classes_of(target)[-1]
+        if own.lower() not in classes:
+            top = registry.definition(target)
+            return top, f"the entry is not of type {top.friendly}: it lacks the object class {own}"
+        # Only the type that is found is built: a list of all objects would build hundreds.
+        needed = {name: registry.object_classes_of(name)[1:] for name in registry.subtypes(target)}
+        fitting = [name for name, several in needed.items() if {one.lower() for one in several} <= classes]
+        found = registry.definition(max(fitting, key=lambda name: len(needed[name])))
+        if others := [name for name in fitting if not found.is_a(name)]:
+            return found, f"the entry is of two types at once: {found.name} and {others[0]}"
         if found.abstract:
-            known = ", ".join(d.object_classes[-1] for d in self.registry.concrete_types(relation.target))
-            return (
-                found,
-                f"the type of this {top.friendly} is not known: it has no object class of a type (one of {known})",
-            )
+            known = ", ".join(d.object_classes[-1] for d in registry.concrete_types(target))
+            friendly = registry.definition(target).friendly
+            return found, f"the type of this {friendly} is not known: it has no object class of a type (one of {known})"
         return found, ""
 
 
