@@ -15,9 +15,9 @@ from tests.web.people import make_people
 from tests.web.serving import ServeProcess
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for the whole run."""
+    """One Chromium for a file: Playwright has an event loop in this thread, with which no other file gets one."""
     program = require("chromium")["chromium"]
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
