@@ -57,12 +57,19 @@ class Call(Record):
 
         Raises :class:`~confobjects.web.identity.attempts.TooManyAttemptsError` if there were too many.
         """
-        client = self.request.client
         try:
-            self.web.tests.begin(self.caller.name, client.host if client is not None else "")
+            self.web.tests.begin(self.caller.name, self._address)
         except WebError as error:
             self.headers.update(error.headers)
             raise
+
+    def check_tests(self) -> None:
+        """Raise what :meth:`begin_test` raises. No test is counted: it begins later, if it begins."""
+        self.web.tests.check(self.caller.name, self._address)
+
+    @property
+    def _address(self) -> str:
+        return self.request.client.host if self.request.client is not None else ""
 
 
 Answer = Callable[[Call], Awaitable[Response]]

@@ -29,7 +29,7 @@ from tests.web.people import bearer, make_client, make_people
 Server = Slapd | Ds389
 WORD = "proxied canary 9Q"
 BASE = f"ou=proxied,{SUFFIX}"
-NAMES = ("console", "weak", "oscar", "nora")
+NAMES = ("console", "weak", "otto", "nele")
 """The login of the console, one that may not act for others, and two operators: the directory lets only the first one write."""
 
 
@@ -45,11 +45,11 @@ ADD = "\n".join(
     ]
     + [
         f"dn: cn=proxied,{SUFFIX}\nchangetype: add\nobjectClass: groupOfNames\ncn: proxied\n"
-        f"member: {dn_of('oscar')}\nmember: {dn_of('nora')}\n"
+        f"member: {dn_of('otto')}\nmember: {dn_of('nele')}\n"
     ]
 )
 REMOVE = "\n".join(f"dn: {name}\nchangetype: delete\n" for name in (*map(dn_of, NAMES), f"cn=proxied,{SUFFIX}"))
-WRITERS = " ".join(f'by dn.exact="{dn_of(name)}" write' for name in ("console", "weak", "oscar"))
+WRITERS = " ".join(f'by dn.exact="{dn_of(name)}" write' for name in ("console", "weak", "otto"))
 ACCESS = ("to attrs=userPassword by anonymous auth by * none", f"to * {WRITERS} by * read")
 POLICY = "dn: cn=config\nchangetype: modify\nreplace: olcAuthzPolicy\nolcAuthzPolicy: to\n"
 MAY_ACT = f"dn: {dn_of('console')}\nchangetype: modify\nadd: authzTo\nauthzTo: dn.regex:^uid=[^,]+,{SUFFIX}$\n"
@@ -61,8 +61,8 @@ def _rule(name: str, rights: str, *people: str) -> str:
 
 
 RULES = (
-    _rule("proxied writers", "all", "console", "weak", "oscar")
-    + _rule("proxied readers", "read, search, compare", "nora")
+    _rule("proxied writers", "all", "console", "weak", "otto")
+    + _rule("proxied readers", "read, search, compare", "nele")
     + _rule("proxied login", "proxy", "console")
 )
 
@@ -136,7 +136,7 @@ def history_of(url: str) -> list[tuple[str, str]]:
 
 def test_what_the_directory_permits_is_done_and_named(url: str, serve: Serve) -> None:
     client = serve()
-    sign_in(client, "oscar")
+    sign_in(client, "otto")
     made = create(client, "one")
     assert made.status_code == 201, made.text
     tag = tag_of(client, "one")
@@ -148,12 +148,12 @@ def test_what_the_directory_permits_is_done_and_named(url: str, serve: Serve) ->
     assert changed.status_code == 200, changed.text
     assert client.delete("/api/v1/objects/mail-servers/one", headers=tag_of(client, "one")).status_code == 200
     states = history_of(url)[-3:]
-    assert [(state, DN.parse(actor)) for state, actor in states] == [("done", DN.parse(dn_of("oscar")))] * 3
+    assert [(state, DN.parse(actor)) for state, actor in states] == [("done", DN.parse(dn_of("otto")))] * 3
 
 
 def test_what_the_directory_refuses_is_not_done(url: str, serve: Serve) -> None:
     client = serve()
-    sign_in(client, "nora")
+    sign_in(client, "nele")
     dry = client.put("/api/v1/objects/mail-servers/hers?dry-run=true", json=BODY)
     assert dry.status_code in (200, 201), dry.text
     refused = create(client, "hers")
@@ -162,13 +162,13 @@ def test_what_the_directory_refuses_is_not_done(url: str, serve: Serve) -> None:
     assert problem["code"] == "access-refused"
     assert "result 50 (insufficientAccessRights)" in problem["detail"]
     assert client.get("/api/v1/objects/mail-servers/hers").status_code == 404
-    assert [state for state, actor in history_of(url) if "nora" in actor and state == "done"] == []
-    sign_in(client, "oscar")  # the connection of the server is used on, with the rights of the next one
+    assert [state for state, actor in history_of(url) if "nele" in actor and state == "done"] == []
+    sign_in(client, "otto")  # the connection of the server is used on, with the rights of the next one
     assert create(client, "his").status_code == 201
-    sign_in(client, "nora")
+    sign_in(client, "nele")
     tag = tag_of(client, "his")
     assert client.delete("/api/v1/objects/mail-servers/his", headers=tag).status_code == 403
-    sign_in(client, "oscar")
+    sign_in(client, "otto")
     assert client.delete("/api/v1/objects/mail-servers/his", headers=tag).status_code == 200
 
 
@@ -176,20 +176,20 @@ def test_a_rename_is_judged_as_well(url: str, serve: Serve) -> None:
     from confobjects.storage.ldap import LdapStorage
 
     client = serve()
-    sign_in(client, "oscar")
+    sign_in(client, "otto")
     assert create(client, "old").status_code == 201
     with confobjects.open(url, bind_dn=dn_of("console"), bind_password=WORD) as context:
         assert isinstance(context.storage, LdapStorage)
-        with context.storage.acting_as(DN.parse(dn_of("nora"))), pytest.raises(AccessError):
+        with context.storage.acting_as(DN.parse(dn_of("nele"))), pytest.raises(AccessError):
             context.rename("mail-server", "old", "new")
-        with context.storage.acting_as(DN.parse(dn_of("oscar"))):
+        with context.storage.acting_as(DN.parse(dn_of("otto"))):
             context.rename("mail-server", "old", "new")
             context.delete("mail-server", "new")
 
 
 def test_without_the_option_the_login_of_the_console_counts(serve: Serve) -> None:
     client = serve(act_as=False)
-    sign_in(client, "nora")
+    sign_in(client, "nele")
     made = create(client, "hers")
     assert made.status_code == 201, made.text
     tag = tag_of(client, "hers")
@@ -198,7 +198,7 @@ def test_without_the_option_the_login_of_the_console_counts(serve: Serve) -> Non
 
 def test_a_login_that_may_not_act_for_others_changes_nothing(serve: Serve) -> None:
     client = serve("weak")
-    sign_in(client, "oscar")
+    sign_in(client, "otto")
     refused = create(client, "none")
     assert refused.status_code == 403, refused.text
     assert client.get("/api/v1/objects/mail-servers/none").status_code == 404

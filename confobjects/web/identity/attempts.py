@@ -105,20 +105,30 @@ class Attempts:
         """Count an attempt. Raises :class:`TooManyAttemptsError` if there were too many."""
         self._begin((self.accounts, _account_key(name)), (self.addresses, address_key(address)))
 
+    def check(self, name: str, address: str) -> None:
+        """Raise :class:`TooManyAttemptsError` if there is no attempt left. None is counted."""
+        with self._lock:
+            self._check((self.accounts, _account_key(name)), (self.addresses, address_key(address)))
+
     def begin_at(self, address: str) -> None:
         """Count an attempt that names no account, such as one at a provider. Raises :class:`TooManyAttemptsError`."""
         self._begin((self.addresses, address_key(address)))
 
     def _begin(self, *counted: tuple[Counts, str]) -> None:
         with self._lock:
-            now = self._clock()
-            wait = max(counts.find_wait(key, now) for counts, key in counted)
-            if wait > 0:
-                error = TooManyAttemptsError(self._told)
-                error.headers = {"Retry-After": str(int(wait) + 1)}
-                raise error
+            now = self._check(*counted)
             for counts, key in counted:
                 counts.add(key, now)
+
+    def _check(self, *counted: tuple[Counts, str]) -> float:
+        """Return the time, if there is an attempt left now."""
+        now = self._clock()
+        wait = max(counts.find_wait(key, now) for counts, key in counted)
+        if wait > 0:
+            error = TooManyAttemptsError(self._told)
+            error.headers = {"Retry-After": str(int(wait) + 1)}
+            raise error
+        return now
 
     def succeed(self, name: str, address: str) -> None:
         """Take back an attempt that succeeded."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from confobjects.errors import InvalidValueError
 from confobjects.startup import current_time
+from confobjects.storage.locking import hold_lock
 from confobjects.storage.own_files import make_directory
 from confobjects.storage.replacing import Replacement, remove_leftover
 from confobjects.web.identity.credentials import Account, Credentials, is_name
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 SECONDS: Final = 600.0
 PATH: Final = "/first/"
+_DEADLINE: Final = 10.0
 
 
 class FirstLink:
@@ -62,10 +64,11 @@ class FirstLink:
         """Write the address of the link into the file. Raises :class:`~confobjects.errors.StorageError`."""
         path = Path(self.file)
         make_directory(str(path.parent))
-        remove_leftover(self.file)
         line = f"{url}\n"
-        with Replacement(self.file, line.encode()) as new:
-            new.take_place()
+        with hold_lock(self._people.path, _DEADLINE):  # another process may write its own at the same time
+            remove_leftover(self.file)
+            with Replacement(self.file, line.encode()) as new:
+                new.take_place()
         self._written = _digest(line)
 
     def end(self) -> None:

@@ -38,6 +38,7 @@ def perform_watched(save: Save) -> Answer:
     async def answer(call: Call) -> Response:
         form = await read_form(call.request)
         if form.first("do") == TESTED:
+            call.check_tests()
             run = RUNS.begin(SAVES, call.caller.name, {"path": ""}, lambda run: _save(call, form, save, run))
             return RedirectResponse(run.address, 303, HEADERS)
         return await call.web.served.change(

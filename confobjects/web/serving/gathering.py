@@ -30,20 +30,21 @@ class GatheringTransport(asyncio.Transport):
         if not data:
             return
         if not self._held:
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self.flush)
         self._held.append(bytes(data))
         self._size += len(data)
         if self._size > MOST:
-            self._send()
+            self.flush()
 
-    def _send(self) -> None:
+    def flush(self) -> None:
+        """Send what is held back."""
         held, self._held, self._size = self._held, [], 0
         if held:
             self._below.write(held[0] if len(held) == 1 else b"".join(held))
 
     def close(self) -> None:
         """Send what is held back, and close the transport below."""
-        self._send()
+        self.flush()
         self._below.close()
 
     def abort(self) -> None:

@@ -19,6 +19,8 @@ from confobjects.web.serving.gathering import GatheringTransport
 if TYPE_CHECKING:
     import asyncio
 
+    from uvicorn.protocols.http.h11_impl import RequestResponseCycle
+
 LARGEST_HEAD: Final = 16 * 1024
 """Bytes of the head of a request: its line and its headers."""
 
@@ -43,12 +45,15 @@ class DeadlineProtocol(H11Protocol):
         self._awaited: tuple[object, object] | None = None
         self._due: asyncio.TimerHandle | None = None
         self._write_due: asyncio.TimerHandle | None = None
+        self._is_last = False
+        """Whether the client sends nothing more, and waits for an answer."""
 
     # -- what comes in -----------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the head of a request."""
-        super().connection_made(GatheringTransport(transport, self.loop))
+        self._gathering = GatheringTransport(transport, self.loop)
+        super().connection_made(self._gathering)
         self._wait_for_next()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -58,6 +63,28 @@ class DeadlineProtocol(H11Protocol):
                 timer.cancel()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Close the connection after what is written; but wait for an answer that has not begun.
+
+        Some clients say at once that nothing more will come. TLS has no such state.
+        """
+        self._gathering.flush()
+        cycle = self._find_cycle()
+        is_answered = cycle is None or cycle.response_started
+        self._is_last = not (is_answered or self.transport.is_closing() or self.transport.get_extra_info("sslcontext"))
+        return self._is_last
+
+    def on_response_complete(self) -> None:
+        """Begin with the next request, if there may be one."""
+        super().on_response_complete()
+        cycle = self._find_cycle()
+        if self._is_last and (cycle is None or cycle.response_complete):
+            self.transport.close()
+
+    def _find_cycle(self) -> RequestResponseCycle | None:
+        """Return the request that came last, None before the first one."""
+        return self.cycle  # uvicorn says that there is one always
 
     def handle_events(self) -> None:
         """Take what has come in, and see what is to come next."""

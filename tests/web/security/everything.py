@@ -172,6 +172,7 @@ class Everything:
             "address": ["ann%40x.test"],
             "kind": [one.name for one in self.registry.children("root")],
             "name": [*(one.name for one in self.registry), "My%20Mail%20Sender", "nobody"],
+            "sender": ["My%20Mail%20Sender", "nobody"],
             "number": ["1", "2", "999"],
             "mail": [self.mail, "nothing"],
             "id": [self.mail, "nothing"],

@@ -4,6 +4,7 @@ of every kind: what its syntax allows, and what somebody has written into the fi
 
 from __future__ import annotations
 
+import json
 import socket
 from contextlib import ExitStack
 from html.parser import HTMLParser
@@ -43,6 +44,14 @@ _QUERIES: Final = (
 """What pages take from the query, and what they may come to take."""
 
 
+def _is_plain(values: str) -> bool:
+    """Tell whether what htmx adds to a request is a JSON object: it evaluates what begins otherwise."""
+    try:
+        return isinstance(json.loads(values), dict)
+    except ValueError:
+        return False
+
+
 class Markup(HTMLParser):
     """The markup of a page: what could run, and where it leads."""
 
@@ -60,7 +69,8 @@ class Markup(HTMLParser):
         if tag in {"base", "iframe", "object", "embed", "template"} or (tag == "script" and "src" not in given):
             self.wrong.append(f"<{tag}>")
         for name, value in given.items():
-            if name.startswith(("on", "hx-on", "hx-vals", "hx-vars")) or name in _CODE:
+            is_code = name.startswith(("on", "hx-on", "hx-vars")) or name in _CODE
+            if is_code or (name == "hx-vals" and not _is_plain(value)):
                 self.wrong.append(f"{name} of <{tag}>")
             if name in _LINKS and not _stays_here(value):
                 self.wrong.append(f'{name}="{value}"')
