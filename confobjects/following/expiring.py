@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from confobjects.errors import MailError
-from confobjects.mail.expiry import ENTRIES, STORES, Period, find_next, find_tokens, judge_periods
+from confobjects.mail.expiry import ENTRIES, Period, find_next, find_tokens, has_store, judge_periods
 
 if TYPE_CHECKING:
     from confobjects.diagnostics import Diagnostic
@@ -46,7 +46,7 @@ class Expiring:
         if obj is None or not self._may_end(obj) or obj.is_enabled is False:
             return
         stored: tuple[Period, ...] = ()
-        if obj.type in STORES:
+        if has_store(obj):
             from confobjects.transport.validity import read_store
 
             try:
@@ -61,7 +61,7 @@ class Expiring:
     def _may_end(self, obj: EffectiveObject) -> bool:
         if obj.type not in self._has_secrets:
             self._has_secrets[obj.type] = any(obj.is_secret(name) for name in obj)
-        return obj.type in STORES or self._has_secrets[obj.type]
+        return has_store(obj) or self._has_secrets[obj.type]
 
     def judge(self) -> None:
         """Work out what is wrong now."""

@@ -149,6 +149,11 @@ def find_next(periods: Iterable[Period], now: float) -> float | None:
     return min(turns, default=None)
 
 
+def has_store(obj: EffectiveObject) -> bool:
+    """Tell whether an object has a store of certificates that can be read here: a family may have types of the same names."""
+    return obj.type in STORES and not obj.is_foreign
+
+
 def find_expiring(
     objects: Iterable[EffectiveObject], now: float, read_store: Callable[[EffectiveObject], tuple[Period, ...]]
 ) -> Iterator[Diagnostic]:
@@ -161,7 +166,7 @@ def find_expiring(
             continue
         stored: tuple[Period, ...] = ()
         try:
-            stored = read_store(obj) if obj.type in STORES else ()
+            stored = read_store(obj) if has_store(obj) else ()
         except MailError as error:
             yield from error.diagnostics
         yield from judge_periods((*stored, *find_tokens(obj)), now)

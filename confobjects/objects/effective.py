@@ -72,6 +72,11 @@ class EffectiveObject:
         return self._judged.object.definition.name
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether its type is of another product's family: what it names is on that server, not here."""
+        return bool(self._configuration.registry.family)
+
+    @property
     def types(self) -> tuple[str, ...]:
         """Its concrete type, and those that this extends, its own first."""
         return self._judged.object.definition.types

@@ -84,6 +84,13 @@ def test_elsewhere_on_the_server_definitions_are_ours(opendj: OpenDj) -> None:
     assert (listed.status, listed.out) == (0, "")
 
 
+def test_all_objects_of_the_server_are_right(opendj: OpenDj, family: Family) -> None:
+    checked = ask(opendj, "check")
+    assert checked.status == 0, checked.err
+    assert checked.out.startswith("158 objects checked: no problem found")
+    assert "trust-store-file" not in checked.err  # it is on the server, not here
+
+
 def test_another_family_than_the_servers_is_told(opendj: OpenDj, family: Family) -> None:
     from confobjects.families import write_family
 
