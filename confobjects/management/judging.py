@@ -73,7 +73,7 @@ def _judge_objects(  # noqa: PLR0913 - what to judge, and how
 
     With ``follow`` the single objects of the configuration are judged as well, and nothing is said of them.
     """
-    judge = Judge(site.registry, world, site.evaluate)
+    judge = Judge(site.registry, world, site.evaluator)
     judged_all: dict[Any, Judgement] = {}
     errors = [problem for problem in remarks if problem.severity == "error"]
     warnings = [

@@ -29,15 +29,8 @@ class ChangeSignature(Record):
     command: str = "api"
 
 
-class Kept:
-    """What is kept of a storage from one operation to the next, for as long as it is so: names of objects, and the outline
-    of the history.
-    """
-
-    def __init__(self) -> None:
-        self.names = NameLists()
-        self.outline: Any = None
-        """What :mod:`confobjects.management.history.outline` has made of the history."""
+def _make_mapper(registry: Registry, storage: Storage, carried: Carried | None = None) -> Mapper:
+    return Mapper(registry, storage.base, carried, revised=not storage.is_foreign)
 
 
 def _open_nothing() -> None:
@@ -75,19 +68,26 @@ class Site(Record):
         open_sealer: Callable[[], Sealer | None] = _open_nothing,
     ) -> Self:
         """Return the site of a storage."""
-        return cls(registry, storage, Mapper(registry, storage.base), evaluate, sign, open_sealer)
+        return cls(registry, storage, _make_mapper(registry, storage), evaluate, sign, open_sealer)
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """What evaluates values that are read: a server with a schema of its own evaluates its values itself."""
+        if not self.storage.is_foreign:
+            return self.evaluate
+        from confobjects.management.changing.foreign import leave_alone
+
+        return leave_alone
 
     def with_registry(self, registry: Registry, carried: Carried | None = None) -> Site:
         """Return the site with other definitions. See :class:`~confobjects.mapping.objects.Mapper` for ``carried``."""
         if registry is self.registry:
             return self
-        mapper = Mapper(registry, self.storage.base, carried)
-        return self.replace(registry=registry, mapper=mapper, kept=Kept())
+        return self.replace(registry=registry, mapper=_make_mapper(registry, self.storage, carried))
 
     def on(self, storage: Storage) -> Site:
         """Return the same site over another storage, in which changes are only tried."""
-        mapper = Mapper(self.registry, storage.base)
-        return self.replace(storage=storage, mapper=mapper, sign=None, kept=Kept())
+        return self.replace(storage=storage, mapper=_make_mapper(self.registry, storage), sign=None)
 
     def open_world(self) -> StorageWorld:
         """Return a fresh view of the storage."""
@@ -95,13 +95,13 @@ class Site(Record):
 
     def make_reader(self, world: World | None = None) -> PropertyReader:
         """Return a reader of current values over a view."""
-        return PropertyReader(self.registry, world or self.open_world(), self.evaluate)
+        return PropertyReader(self.registry, world or self.open_world(), self.evaluator)
 
     def make_judge(self, world: World | None = None) -> Judge:
         """Return a judge over a view."""
         from confobjects.objects.judging import Judge
 
-        return Judge(self.registry, world or self.open_world(), self.evaluate)
+        return Judge(self.registry, world or self.open_world(), self.evaluator)
 
     def all_objects(self, world: World | None = None) -> Iterator[ManagedObject]:
         """Yield every object, parents before children, including singletons that have only defaults."""

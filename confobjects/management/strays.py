@@ -201,13 +201,20 @@ def find_strays(site: Site, world: StorageWorld, objects: Iterable[ManagedObject
 
 
 def name_strays(site: Site, world: StorageWorld, objects: Iterable[ManagedObject]) -> Strays:
-    """Return the strays beside all objects of a storage, which were read into a world."""
+    """Return the strays beside all objects of a storage, which were read into a world.
+
+    A server has entries of its own beside those that the definitions know: they are none.
+    """
+    if site.storage.is_foreign:
+        return Strays(())
     entries = site.storage.search(site.mapper.base, "sub", None, (OBJECT_CLASS,))
     return _tell_strays(StrayFinder(site, objects, world.entries), entries)
 
 
 def summarise_strays(site: Site, world: StorageWorld | Overlay) -> list[Diagnostic]:
     """Return at most one warning, with the number of the strays of a storage. After a list it takes no request."""
+    if site.storage.is_foreign:
+        return []
     finder = StrayFinder(site, (), {})
     strays = [entry for entry, _ in finder.find(finder.learn(world.list_entries()))]
     if not strays:

@@ -116,7 +116,7 @@ class _FingerprintMaker:
     def __init__(self, site: Site, world: StorageWorld | Overlay) -> None:
         self._world = world
         self._registry = site.registry
-        self._reader = PropertyReader(site.registry, world, site.evaluate)
+        self._reader = PropertyReader(site.registry, world, site.evaluator)
         self._needs: dict[ManagedObjectPath, tuple[ManagedObjectPath, ...]] = {}
 
     def read_ahead(self, paths: Iterable[ManagedObjectPath]) -> None:

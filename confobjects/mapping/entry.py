@@ -221,6 +221,17 @@ def normalise_values(attribute: str, values: Iterable[Value]) -> Values:
     return tuple([normalise_value(attribute, value) for value in values])
 
 
+class _Everything:
+    """Holds each name."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+EVERYTHING: Final[Container[str]] = _Everything()
+"""All attributes, for :func:`diff`."""
+
+
 def diff(old: Entry, new: Entry, *, swap: Container[str] = ()) -> tuple[Modification, ...]:
     """Return the modifications that turn ``old`` into ``new``, in the order of the attributes; DNs are ignored.
 

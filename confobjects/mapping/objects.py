@@ -55,12 +55,14 @@ class Mapper:
     """Maps objects of a registry to entries below a base DN.
 
     ``carried`` are attributes of another version of the definitions, by type, each with the property that takes its
-    values over: they are read as former names of the property, and written under its attribute.
+    values over: they are read as former names of the property, and written under its attribute. Entries have a revision
+    unless it is said that they are not ``revised``.
     """
 
-    def __init__(self, registry: Registry, base: DN, carried: Carried | None = None) -> None:
+    def __init__(self, registry: Registry, base: DN, carried: Carried | None = None, *, revised: bool = True) -> None:
         self.registry = registry
         self.base = base
+        self._revised = revised
         self._carried = carried or {}
         self._branches: dict[str, tuple[tuple[str, str], ...]] = {}
         self._names: dict[tuple[str, str, str], str | None] = {}
@@ -124,7 +126,10 @@ class Mapper:
         attributes.update(_naming_values(dn))
         attributes.update(obj.definition.constants)
         attributes.update(self._encode_attributes(obj))
-        attributes[REVISION] = (str(obj.revision or 1),)
+        for name, values in obj.others.items():
+            attributes[name] = (*attributes.get(name, ()), *values)
+        if self._revised:
+            attributes[REVISION] = (str(obj.revision or 1),)
         return Entry(dn, attributes)
 
     def holds(self, entry: Entry, relation: Relation) -> bool:
@@ -168,7 +173,8 @@ class Mapper:
             if values:
                 attributes[name] = values
         attributes.update(new)
-        attributes[entry.spelling_of(REVISION) or REVISION] = (str(revision_of(entry) + 1),)
+        if self._revised:
+            attributes[entry.spelling_of(REVISION) or REVISION] = (str(revision_of(entry) + 1),)
         return Entry(entry.dn, attributes)
 
     def former_attributes(self, definition: ManagedObjectDefinition) -> Mapping[str, PropertyDefinition]:

@@ -125,6 +125,14 @@ class Storage(Protocol):
         ...
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether the entries are those of a server with a schema of its own: nothing of ours can be in them.
+
+        There they have no revision. A modification names the values that it replaces instead; a stale one is refused.
+        """
+        ...
+
+    @property
     def finds_alike(self) -> bool:
         """Whether :meth:`read` finds an entry by every DN equal to its own; a directory may keep such names apart."""
         ...

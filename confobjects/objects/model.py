@@ -22,7 +22,8 @@ class ManagedObject(Record):
     """An object as the storage has it: value texts by property, nothing evaluated, no default filled in.
 
     ``problems`` are those of reading it (what could not be decoded), ``unknown`` the attributes that
-    belong to no property: they are kept and reported. ``revision`` counts its changes.
+    belong to no property: they are kept and reported. ``revision`` counts its changes. ``others`` are values of attributes
+    that belong to no property, for a new object that gets them back.
     """
 
     path: ManagedObjectPath
@@ -31,6 +32,7 @@ class ManagedObject(Record):
     problems: tuple[Diagnostic, ...] = ()
     unknown: tuple[str, ...] = ()
     revision: int = 0
+    others: Mapping[str, tuple[str | bytes, ...]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

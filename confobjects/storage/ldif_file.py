@@ -70,12 +70,13 @@ class LdifFileStorage:
     ``missing_ok=False`` makes a missing file an error. Otherwise the configuration is empty, and the first commit
     creates the file, readable only by this user. ``base`` overrides the base DN, which
     ``find_base`` otherwise finds from the entries; without both it is the first entry. A writer waits up to ``deadline``
-    seconds for another one. ``archives`` is the number of previous versions kept in ``<file>.archive``.
-    ``memory`` remembers entries with definitions that need not be read again. What one storage has read need not be read by others
-    with the same ``version``, and is in memory once; they are all opened with the same other options.
+    seconds for another one. ``archives`` is the number of previous versions kept in ``<file>.archive``; None keeps none
+    at all, not even the newest.
+    ``memory`` remembers entries with definitions that need not be read again.
     """
 
     serialises_writers = True
+    is_foreign = False
 
     def __init__(  # noqa: PLR0913 - the file, and limits passed by keyword
         self,
@@ -85,7 +86,7 @@ class LdifFileStorage:
         base: DN | None = None,
         find_base: Callable[[Iterable[Entry]], DN | None] | None = None,
         deadline: float = 10.0,
-        archives: int = 20,
+        archives: int | None = 20,
         memory: HolderMemory | None = None,
         version: SharedVersion | None = None,
     ) -> None:
@@ -314,7 +315,7 @@ class LdifFileStorage:
         self._check(document)
         data = document.data
         with Replacement(target, data) as replacement:
-            archived = archive(target, version.data) if version.data else ""
+            archived = archive(target, version.data) if version.data and self._archives is not None else ""
             pen, edited = HistoryWriter(target), time_of(version.signature.modified) if version.signature else ""
             number = pen.intend(digest_of(version.data), digest_of(data), record, edited)
             happened = False
@@ -356,7 +357,7 @@ class LdifFileStorage:
         from confobjects.storage.archives import prune
 
         try:
-            prune(target, self._archives, archived)
+            prune(target, self._archives or 0, archived)
         except ConfobjectsError as error:  # the change itself is done and safe
             self._remarks = [self._make_warning(problem.summary, problem.remedy) for problem in error.diagnostics]
 
@@ -556,7 +557,7 @@ def open_url(  # noqa: PLR0913 - each is an option, passed by keyword
     base: DN | None = None,
     find_base: Callable[[Iterable[Entry]], DN | None] | None = None,
     deadline: float = 10.0,
-    archives: int = 20,
+    archives: int | None = 20,
     memory: HolderMemory | None = None,
     version: SharedVersion | None = None,
 ) -> LdifFileStorage:

@@ -31,6 +31,7 @@ class MemoryStorage:
     """A storage that ends with the process. ``entries`` are its initial entries, in any order."""
 
     serialises_writers = True
+    is_foreign = False
 
     def __init__(self, entries: Iterable[Entry] = (), *, base: DN = BASE, deadline: float = 10.0) -> None:
         self.url = "memory:"

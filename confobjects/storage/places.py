@@ -18,8 +18,14 @@ def find_place_beside(url: str, environment: Mapping[str, str], kind: str) -> st
         return ""
     if scheme == "ldif":
         return f"{os.path.abspath(rest)}.{kind}"
+    return os.path.join(
+        find_state_directory(environment), kind, sha256(url.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    )
+
+
+def find_state_directory(environment: Mapping[str, str]) -> str:
+    """Return the directory for what programs of ours keep for this user (XDG Base Directory Specification)."""
     stated = environment.get("XDG_STATE_HOME", "")
     home = environment.get("HOME", "")
     usual = os.path.join(home if os.path.isabs(home) else os.path.expanduser("~"), ".local", "state")
-    above = stated if os.path.isabs(stated) else usual
-    return os.path.join(above, "confobjects", kind, sha256(url.encode("utf-8", "surrogatepass")).hexdigest()[:32])
+    return os.path.join(stated if os.path.isabs(stated) else usual, "confobjects")

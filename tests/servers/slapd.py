@@ -325,6 +325,10 @@ class Slapd:
 
     def ldapsearch(self, *arguments: str, anonymous: bool = False) -> str:
         """Read entries with the server's own client, as LDIF without comments or folding."""
-        who = [] if anonymous else ["-D", ROOT_DN, "-w", PASSWORD]
+        return self.ldapsearch_as("" if anonymous else ROOT_DN, *arguments)
+
+    def ldapsearch_as(self, user: str, *arguments: str) -> str:
+        """Read entries as a user, whose password is the one of the administrator; nobody if it is empty."""
+        who = ["-D", user, "-w", PASSWORD] if user else []
         command = [self.programs["ldapsearch"], "-x", "-LLL", "-o", "ldif-wrap=no", "-H", self.url, *who, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout

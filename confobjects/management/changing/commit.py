@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from confobjects.dn import DN
 from confobjects.management.changing.outcomes import ObjectOutcome, find_place_before
 from confobjects.mapping.entry import (
+    EVERYTHING,
     AddEntry,
     Change,
     DeleteEntry,
@@ -121,8 +122,13 @@ class ChangeBuilder:
         return True
 
     def _build_modification(self, stored: Entry, obj: ManagedObject) -> ModifyEntry:
-        """Return a modification that replaces the revision too: it fails if someone else changed the entry."""
+        """Return a modification that fails if someone else changed the entry: it replaces the revision too.
+
+        Where there is none, it names each old value instead.
+        """
         new = self.mapper.update(stored, obj)
+        if self.storage.is_foreign:
+            return ModifyEntry(self.mapper.dn_of(obj.path), diff(stored, new, swap=EVERYTHING))
         modifications = [m for m in diff(stored, new) if m.attribute.lower() != REVISION]
         if revision := stored.get(REVISION):
             modifications.append(Modification("delete", REVISION, revision))

@@ -27,6 +27,7 @@ from confobjects.errors import (
 )
 from confobjects.management.changing.outcomes import find_targets
 from confobjects.mapping.entry import (
+    EVERYTHING,
     AddEntry,
     Change,
     DeleteEntry,
@@ -37,7 +38,7 @@ from confobjects.mapping.entry import (
     apply,
     diff,
 )
-from confobjects.mapping.objects import REVISION
+from confobjects.mapping.objects import BRANCH_CLASS, REVISION
 from confobjects.records import Record
 from confobjects.texts.numbers import read_number
 
@@ -273,8 +274,7 @@ def _undo(storage: Storage, change: Change, before: Mapping[DN, Entry]) -> None:
 
 def _invert_change(storage: Storage, change: Change, before: Mapping[DN, Entry]) -> Change | None:
     if isinstance(change, AddEntry):
-        # Entries without a revision are branches, which others may use by now.
-        is_object = bool(change.entry.get(REVISION))
+        is_object = not change.entry.has_object_class(BRANCH_CLASS)  # others may use a branch by now
         return DeleteEntry(change.entry.dn) if is_object and storage.read(change.entry.dn) is not None else None
     if isinstance(change, RenameEntry):
         return RenameEntry(change.new_dn, change.dn)
@@ -299,6 +299,8 @@ def _restore_values(storage: Storage, change: ModifyEntry, old: Entry) -> Modify
         if set(now.get(name)) == set(ours.get(name)):
             attributes.pop(now.spelling_of(name) or name, None)
             attributes[name] = old.get(name)
+    if storage.is_foreign:
+        return ModifyEntry(change.dn, diff(now, Entry(now.dn, attributes), swap=EVERYTHING))
     steps = [*diff(now, Entry(now.dn, attributes))]
     revision = now.get(REVISION)
     text = revision[0] if revision and isinstance(revision[0], str) else "0"

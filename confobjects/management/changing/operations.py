@@ -5,14 +5,16 @@ Batches, documents that are applied, undo and the menus all make operations and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from confobjects.objects.changes import Action, ObjectChange, PropertyChanges
-from confobjects.records import Record
+from confobjects.records import Record, field
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.management.changing.transaction import Transaction
+    from confobjects.mapping.entry import Values
     from confobjects.paths import ManagedObjectPath
 
 _OPPOSITE: Final[dict[Action, Action]] = {
@@ -31,7 +33,8 @@ class Operation(Record):
     error to create an object that exists, or to delete one that does not. With ``bare`` an object is created without
     the default objects below it. With ``exact`` the stored values become those given, and no default is written.
     ``new_name`` is the name after a rename. ``unstated`` are secrets among the values that whoever asks does not give:
-    they are those of the object that is replaced.
+    they are those of the object that is replaced. ``others`` are values of the entry of an object that is created, of
+    attributes that belong to none of its properties.
     """
 
     action: Action
@@ -44,6 +47,7 @@ class Operation(Record):
     bare: bool = False
     exact: bool = False
     unstated: tuple[str, ...] = ()
+    others: Mapping[str, Values] = field(default_factory=dict)
 
     def ask(self, transaction: Transaction) -> None:
         """Request this change in a transaction. Raises what the transaction's method raises."""
@@ -57,6 +61,7 @@ class Operation(Record):
                 bare=self.bare,
                 exact=self.exact,
                 unstated=self.unstated,
+                others=self.others,
             )
         elif self.action == "modify":
             transaction.modify(

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from confobjects.management.changing.sealing import ChangeSealer
     from confobjects.management.changing.trials import OpenTests, SaveTester, TestDecision
     from confobjects.management.site import Site
-    from confobjects.mapping.entry import Change, Entry
+    from confobjects.mapping.entry import Change, Entry, Values
     from confobjects.mapping.journal import Note
     from confobjects.objects.changes import ObjectChange
     from confobjects.objects.judging import User
@@ -149,7 +149,7 @@ class Transaction:
         self.site = site
         self._below = self.site.open_world()
         self._world = Overlay(self._below)
-        self._reader = PropertyReader(self.registry, self._world, self.site.evaluate)
+        self._reader = PropertyReader(self.registry, self._world, self.site.evaluator)
         self._problems = Collector()
         self._touched: dict[ManagedObjectPath, set[str]] = {}
         self._given: dict[ManagedObjectPath, set[str]] = {}
@@ -250,13 +250,14 @@ class Transaction:
         bare: bool = False,
         exact: bool = False,
         unstated: Collection[str] = (),
+        others: Mapping[str, Values] | None = None,
     ) -> None:
         """Create an object of a kind (or one of its types, by short or full name), with values by property.
 
         A value may be text, the syntax's Python value, or a sequence of them. With ``if_absent`` an existing
         object is left as it is; with ``bare`` the default objects below it are not created; with ``exact`` no
         default of a mandatory property is written. ``unstated`` are secrets among the values that are only kept from
-        an object that this one replaces.
+        an object that this one replaces. ``others`` are values of attributes that belong to no property.
         """
         relation = self.registry.relation(kind)
         path = self._make_path(kind, name, relation)
@@ -285,7 +286,7 @@ class Transaction:
         obj = obj if exact else add_written_defaults(obj)
         if exact or not self._world.has_only_defaults(obj):  # a singleton without values is there anyway
             names = [changer.key_of(key) for key in values]
-            self._put(obj, names)
+            self._put(obj.replace(others=others or {}), names)
             self._note_given(obj, names, unstated)
         if not bare:
             self._create_default_objects(obj)
@@ -750,6 +751,10 @@ class Transaction:
         verdict = Verdict(after, before, place, self._problems, given, closely=closely)
         verdict.judge(found)
         self._reused = verdict.reused
+        if self.site.storage.is_foreign:
+            from confobjects.management.changing.foreign import find_refusals
+
+            self._problems.extend(find_refusals(found))
         if self._redefinition is not None:
             self._judge_definitions(self._redefinition, found)
         if self.registry_after.unusable:
@@ -784,6 +789,8 @@ class Transaction:
     def _seal(self) -> ChangeSealer | None:
         """Seal the secrets that are given; None if none is, and no object of the change has a sealed one."""
         pending = self._world.pending.items()
+        if self.site.storage.is_foreign:  # the server could not open them
+            return None
         if not any(_concerns_sealing(obj, self._touched.get(path, ())) for path, obj in pending):
             return None
         from confobjects.management.changing.sealing import ChangeSealer
@@ -834,7 +841,14 @@ class Transaction:
             from confobjects.management.changing.sealing import seal_before
 
             changes = seal_before(self.site.open_sealer, changes, self._below.find)
-        return note_of(changes, sign_change(self.site), self.undoes)
+        return note_of(changes, sign_change(self.site), self.undoes, self._find_others)
+
+    def _find_others(self, path: ManagedObjectPath) -> Mapping[str, Values]:
+        """Return the values of a stored object's entry that belong to none of its properties."""
+        from confobjects.management.changing.foreign import find_others
+
+        entry, obj = self._below.entries.get(path), self._below.find(path)
+        return {} if entry is None or obj is None else find_others(entry, obj)
 
     def collect_entries(self) -> Mapping[DN, Entry]:
         """Return the entries that were read for the plan."""

@@ -34,7 +34,7 @@ def try_changes(site: Site, kind: str, name: Name, changes: PropertyChanges) -> 
         raise NoSuchObjectError(describe_absence(site.registry, world, path))
     problems = Collector()
     creating = world.has_only_defaults(obj)
-    changer = Changer(obj, PropertyReader(site.registry, world, site.evaluate), problems, creating=creating)
+    changer = Changer(obj, PropertyReader(site.registry, world, site.evaluator), problems, creating=creating)
     changed = changer.apply(changes)
     given = {path: {changer.key_of(name) for name, several in changes.set.items() if several}}
     rule = ReentryRule(site.make_judge(world.below), site.make_judge(world), given, {})

@@ -365,8 +365,13 @@ def _verify(target: Site, found: _CopySource) -> None:
 
 
 def initialise(site: Site, *, dry_run: bool = False) -> list[DN]:
-    """Create the base and the branches that are missing; return the DNs of those that were created."""
+    """Create the base and the branches that are missing; return the DNs of those that were created.
+
+    In the configuration of a server nothing is created: what it has is what it needs.
+    """
     made: list[DN] = []
+    if site.storage.is_foreign:
+        return made
     with site.storage.writing():
         changes: list[Change] = []
         for relation in site.registry.children("root"):

@@ -12,8 +12,8 @@ Laws of this module:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import NoSuchObjectError
@@ -93,17 +93,34 @@ class HistoryRecord(Record):
                 texts = kept.get(name)
             yield name, texts
 
+    def old_others(self, index: int) -> Values:
+        """Return the values that a deleted object had in attributes that belong to no property."""
+        kept = self.kept[index] if index < len(self.kept) else {}
+        return {name.removeprefix(_OTHER): texts for name, texts in kept.items() if name.startswith(_OTHER)}
+
 
 # -- writing notes ---------------------------------------------------------------------------------------------------
 
 
-def note_of(changes: Sequence[ObjectChange], signature: ChangeSignature, undoes: Sequence[int] = ()) -> Note:
-    """Return the note of some changes, with the secrets kept separately."""
+def note_of(
+    changes: Sequence[ObjectChange],
+    signature: ChangeSignature,
+    undoes: Sequence[int] = (),
+    find_others: Callable[[ManagedObjectPath], Mapping[str, Sequence[str | bytes]]] | None = None,
+) -> Note:
+    """Return the note of some changes, with the secrets kept separately.
+
+    ``find_others`` returns the values of an object's entry that belong to none of its properties: those of a deleted object
+    are kept with its secrets, because nobody knows what they are.
+    """
     text: dict[str, Any] = as_dict(signature)
     if undoes:
         text["undoes"] = list(undoes)
     text["changes"] = [_change_to_json(change) for change in changes]
     kept = [_collect_secrets(change) for change in changes]
+    for change, secrets in zip(changes, kept, strict=True):
+        if change.action == "delete" and find_others is not None:
+            secrets.update(_name_others(find_others(change.path)))
     return Note(_dump_json(text), _dump_json(kept) if any(kept) else "")
 
 
@@ -136,6 +153,16 @@ def _mask_texts(change: ObjectChange, name: str, texts: Texts) -> list[str]:
 def _is_masked(change: ObjectChange, name: str) -> bool:
     sides = (change.before.get(name, ()), change.after.get(name, ()))
     return any(_mask_texts(change, name, texts) != list(texts) for texts in sides)
+
+
+def _name_others(others: Mapping[str, Sequence[str | bytes]]) -> dict[str, Texts]:
+    """Return values of attributes by names that no property has. Values that are no text are left out."""
+    found = {name: tuple(value for value in values if isinstance(value, str)) for name, values in others.items()}
+    return {f"{_OTHER}{name}": texts for name, texts in found.items() if texts}
+
+
+_OTHER: Final = "attribute "
+"""How the names of attributes that belong to no property begin among the kept texts."""
 
 
 def _collect_secrets(change: ObjectChange) -> dict[str, Texts]:

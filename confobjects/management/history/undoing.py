@@ -94,7 +94,13 @@ def plan_undo(one: HistoryRecord, registry: Registry) -> Iterator[Operation]:
         if (
             change.action != "modify" or change.names()
         ):  # an object that was only restarted has nothing to be taken back
-            yield operation_for(invert_change(change), registry)
+            yield _find_inverse(one, index, registry)
+
+
+def _find_inverse(one: HistoryRecord, index: int, registry: Registry) -> Operation:
+    """Return the operation that takes back what a change did to one object. A deleted object gets all of its entry back."""
+    inverse = operation_for(invert_change(_bind_change(one, index, registry)), registry)
+    return inverse.replace(others=one.old_others(index)) if inverse.action == "create" else inverse
 
 
 def find_effective(found: Sequence[HistoryRecord], number: int) -> Iterator[HistoryRecord]:
@@ -238,9 +244,10 @@ def _take_back(transaction: Transaction, several: Sequence[HistoryRecord]) -> No
             raise AccessError(problems)
         for index in reversed(range(len(one.changes))):
             change = one.changes[index]
-            if problems := list(_find_edits(one.number, change, transaction.world)):
+            filled = transaction.site.storage.is_foreign
+            if problems := list(_find_edits(one.number, change, transaction.world, filled=filled)):
                 raise ConstraintError(problems)
-            operation_for(invert_change(_bind_change(one, index, registry)), registry).ask(transaction)
+            _find_inverse(one, index, registry).ask(transaction)
     transaction.undoes = tuple(sorted(one.number for one in several))
 
 
@@ -274,8 +281,11 @@ def _find_missing_secrets(one: HistoryRecord) -> Iterator[Diagnostic]:
                 )
 
 
-def _find_edits(number: int, change: RecordedChange, world: World) -> Iterator[Diagnostic]:
-    """Yield a problem for each value that was changed outside the history since a change."""
+def _find_edits(number: int, change: RecordedChange, world: World, *, filled: bool) -> Iterator[Diagnostic]:
+    """Yield a problem for each value that was changed outside the history since a change.
+
+    Where defaults are ``filled`` in by the server, one in the place of no value is none.
+    """
     obj = world.find(change.new_path or change.path)
     if change.action == "delete":
         if obj is not None and world.find(change.path) is not None and change.before and obj.values:
@@ -287,7 +297,10 @@ def _find_edits(number: int, change: RecordedChange, world: World) -> Iterator[D
     for name in change.names:
         prop = find_property(obj.definition, name)  # it may have been renamed since
         now = obj.values.get(name if prop is None else prop.name, ())
-        if name not in change.secrets and now != change.after.get(name, ()):
+        after = change.after.get(name, ())
+        if filled and not after and prop is not None and now == prop.default.values:
+            continue
+        if name not in change.secrets and now != after:
             yield _describe_edit(number, change, name, f"has another value of {name}")
 
 

@@ -30,7 +30,9 @@ _MODIFY: Final = 0x66
 _ADD: Final = 0x68
 _DELETE: Final = 0x4A
 _PRESENT: Final = 0x87
+_AND: Final = 0xA0
 _OR: Final = 0xA1
+_NOT: Final = 0xA2
 _EQUAL: Final = 0xA3
 _BIND: Final = 0x60
 _SIMPLE: Final = 0x80
@@ -186,13 +188,26 @@ def encode_persistent() -> bytes:
     return _encode_critical(PERSISTENT, encode_tlv(_SEQUENCE, _encode_number(_INTEGER, _ALL_KINDS) + true + true))
 
 
-def encode_assertion(name: str, value: str) -> bytes:
-    """Return the controls that have a request carried out only while the entry has a value (RFC 4528)."""
-    return _encode_critical(ASSERTION, _encode_equal(name, value))
+def encode_assertion(pairs: Iterable[tuple[str, bytes | None]]) -> bytes:
+    """Return the controls that let a change happen only if its entry has some values (RFC 4528).
+
+    Each is an attribute with a value that it must have, or with None if it may have none.
+    """
+    parts = [_encode_condition(name, value) for name, value in pairs]
+    control = encode_tlv(OCTETS, ASSERTION.encode()) + encode_tlv(_BOOLEAN, b"\xff")
+    control += encode_tlv(OCTETS, encode_tlv(_AND, b"".join(parts)))
+    return encode_tlv(_CONTROLS, encode_tlv(_SEQUENCE, control))
 
 
-def _encode_critical(name: str, value: bytes) -> bytes:
-    control = encode_tlv(OCTETS, name.encode()) + encode_tlv(_BOOLEAN, b"\xff") + encode_tlv(OCTETS, value)
+def _encode_condition(name: str, value: bytes | None) -> bytes:
+    if value is None:
+        return encode_tlv(_NOT, _encode_present(name))
+    return encode_tlv(_EQUAL, encode_tlv(OCTETS, name.encode()) + encode_tlv(OCTETS, value))
+
+
+def _encode_critical(name: str, content: bytes) -> bytes:
+    value = encode_tlv(OCTETS, encode_tlv(_SEQUENCE, content))
+    control = encode_tlv(OCTETS, name.encode()) + encode_tlv(_BOOLEAN, b"\xff") + value
     return encode_tlv(_CONTROLS, encode_tlv(_SEQUENCE, control))
 
 

@@ -40,7 +40,7 @@ from confobjects.storage.ldap.plans import PlannedChange
 from confobjects.storage.ldap.reader import DirectoryReader, naming_contexts
 from confobjects.storage.ldap.requests import find_all, has_all_values, invert_change, is_applied, send_change
 from confobjects.storage.ldap.results import NO_SUCH_OBJECT, SUCCESS, LdapResult
-from confobjects.storage.ldap.session import LostError
+from confobjects.storage.ldap.session import LdapSession, LostError
 from confobjects.storage.ldap.truth import new_revision_of, revision_of
 
 _NOT_HELD: Final = (NO_SUCH_OBJECT, results.UNWILLING)
@@ -66,7 +66,7 @@ class DirectoryWriter(DirectoryReader):
         for _ in self._servers.attempts():
             session = self._servers.get_session()
             try:
-                result = send_change(session, change, person)
+                result = self._send_to(session, change)
             except LostError as lost:
                 problems.extend(lost.error.diagnostics)
                 if not lost.sent:
@@ -83,6 +83,10 @@ class DirectoryWriter(DirectoryReader):
                 raise self._error_for(change, result)
             return
         raise CannotConnectError(problems)
+
+    def _send_to(self, session: LdapSession, change: Change) -> LdapResult:
+        """Send a change to a server, and return what it answers."""
+        return send_change(session, change)
 
     def _check(self, change: Change) -> None:
         """Refuse what different servers judge differently, with the same errors in all storages."""

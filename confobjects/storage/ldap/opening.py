@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Final
+
 from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
-from confobjects.storage.ldap.address import parse
+from confobjects.storage.ldap.address import Directory, parse
 from confobjects.storage.ldap.login import LdapLogin, Tls
 from confobjects.storage.ldap.store import LdapStorage
+
+if TYPE_CHECKING:
+    from confobjects.mapping.protocol import Storage
 
 
 def open_url(  # noqa: PLR0913 - each is a command line option, passed by keyword
@@ -29,12 +34,18 @@ def open_url(  # noqa: PLR0913 - each is a command line option, passed by keywor
     connect_timeout: float = 10.0,
     deadline: float = 10.0,
     history: int = 1000,
+    server_schema: bool = False,
+    state_url: str = "",
 ) -> LdapStorage:
     """Return the storage for one or more LDAP URLs, separated by blanks and tried in order.
 
     ``mechanism`` is "anonymous", "simple" or "external". Without it, a ``bind_dn`` means simple, and a socket
     (``ldapi``) or a client certificate means external. ``trust_store`` is a PEM, PKCS #12, JKS, JCEKS or BCFKS file,
     ``key_store`` a PEM or PKCS #12 file. ``history`` is the number of changes that the directory's history keeps.
+
+    What lies at ``cn=config``, or below it, is the configuration of the server itself, and so it is with
+    ``server_schema``: nothing of ours is kept there. The history and all else then lie in the storage at
+    ``state_url``, which is logged in to alike; without it, in a file of this user for this server.
     Raises :class:`~confobjects.errors.UsageError`.
     """
     directory = parse(url)
@@ -45,7 +56,9 @@ def open_url(  # noqa: PLR0913 - each is a command line option, passed by keywor
     _check_login(mechanism, bind_dn, bind_password, start_tls, schemes)
     tls = Tls(trust_all, trust_store, trust_store_password, key_store, key_store_password)
     login = LdapLogin(mechanism, bind_dn, bind_password, start_tls, tls, allow_clear_password)
-    return LdapStorage(
+    chosen = base or directory.base
+    is_foreign = server_schema or chosen is None or chosen == _CONFIGURATION or chosen.is_below(_CONFIGURATION)
+    storage = (_find_foreign() if is_foreign else LdapStorage)(
         directory,
         login,
         base=base,
@@ -54,6 +67,28 @@ def open_url(  # noqa: PLR0913 - each is a command line option, passed by keywor
         deadline=deadline,
         history=history,
     )
+    if is_foreign:
+        _give_state(storage, directory, state_url, login)
+    return storage
+
+
+_CONFIGURATION: Final = DN.of(("cn", "config"))
+"""Where servers keep their own configuration. Only such a server may tell a base, if none is given."""
+
+
+def _find_foreign() -> type[LdapStorage]:
+    from confobjects.storage.ldap.foreign import ForeignStorage
+
+    return ForeignStorage
+
+
+def _give_state(storage: Any, directory: Directory, state_url: str, login: LdapLogin) -> None:
+    def open_state(base: DN) -> Storage:
+        from confobjects.storage.ldap.places import open_state_of
+
+        return open_state_of(directory, base, state_url, login)
+
+    storage.keep_state_in(open_state)
 
 
 def _check_login(mechanism: str, bind_dn: str, password: str, start_tls: bool, schemes: set[str]) -> None:

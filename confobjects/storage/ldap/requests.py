@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from confobjects.definitions.model import REVISION_ATTRIBUTE as REVISION
 from confobjects.dn import DN
@@ -21,7 +21,7 @@ from confobjects.mapping.entry import (
 )
 from confobjects.mapping.protocol import Scope
 from confobjects.storage.ldap.ber import RawEntry, encode_assertion
-from confobjects.storage.ldap.results import SUCCESS, LdapResult
+from confobjects.storage.ldap.results import ASSERTION_FAILED, NO_SUCH_OBJECT, SUCCESS, LdapResult
 from confobjects.storage.ldap.session import LdapSession
 
 
@@ -63,11 +63,8 @@ def _as_bytes(values: Iterable[Value]) -> list[bytes]:
     return [value.encode() if isinstance(value, str) else value for value in values]
 
 
-def send_change(session: LdapSession, change: Change, person: str = "") -> LdapResult:
-    """Send a change, to be made with the rights of a person if one is given (a DN).
-
-    Nothing is sent over a connection that is already closed.
-    """
+def send_change(session: LdapSession, change: Change, controls: bytes = b"") -> LdapResult:
+    """Send a change; ``controls`` go with a modification. Nothing is sent over a connection that is already closed."""
     session.check_open()
     if isinstance(change, AddEntry):
         attributes = {name: _as_bytes(values) for name, values in change.entry.attributes.items()}
@@ -80,8 +77,43 @@ def send_change(session: LdapSession, change: Change, person: str = "") -> LdapR
         return session.rename(str(change.dn), rdn, str(change.new_dn.parent) if moves else None, person)
     if not change.modifications:
         return LdapResult(SUCCESS, "success")
-    modifications = [(m.kind, m.attribute, _as_bytes(m.values)) for m in change.modifications]
-    return session.modify(str(change.dn), modifications, person)
+    steps = [(m.kind, m.attribute, _as_bytes(m.values)) for m in change.modifications]
+    return session.modify(str(change.dn), steps, controls)
+
+
+def _find_expected(change: ModifyEntry) -> Iterator[tuple[str, Value | None]]:
+    """Yield what a modification expects of its entry: attributes, each with a value, or with None if it has none.
+
+    Values that are deleted by name must be there, and an attribute to which values are only added must be missing.
+    """
+    old = {m.attribute.lower() for m in change.modifications if m.kind == "delete"}
+    for step in change.modifications:
+        if step.kind == "delete":
+            yield from ((step.attribute, value) for value in step.values)
+        elif step.kind == "add" and step.attribute.lower() not in old:
+            yield step.attribute, None
+
+
+def encode_expectation(change: ModifyEntry) -> bytes:
+    """Return the assertion control with what a modification expects of its entry; empty if it expects nothing."""
+    pairs = [(name, value.encode() if isinstance(value, str) else value) for name, value in _find_expected(change)]
+    return encode_assertion(pairs) if pairs else b""
+
+
+def send_after_look(session: LdapSession, change: ModifyEntry) -> LdapResult:
+    """Send a modification as replacements, if the entry has now what the modification expects of it."""
+    wanted = sorted({step.attribute for step in change.modifications})
+    result, found = session.read(str(change.dn), wanted)
+    if found is None:
+        return result if result.code != SUCCESS else LdapResult(NO_SUCH_OBJECT, "noSuchObject")
+    now = entry_of(found)
+    if not all(
+        value in now.get(name) if value is not None else not now.get(name) for name, value in _find_expected(change)
+    ):
+        return LdapResult(ASSERTION_FAILED, "assertionFailed", text="the entry was read again before the change")
+    after = apply(now, change.modifications)
+    steps = [Modification("replace", name, after.get(name)) for name in wanted]
+    return send_change(session, ModifyEntry(change.dn, steps))
 
 
 def has_all_values(found: Entry, wanted: Entry) -> bool:

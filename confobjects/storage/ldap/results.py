@@ -18,6 +18,7 @@ SUCCESS: Final = 0
 NO_SUCH_OBJECT: Final = 32
 REFERRAL: Final = 10
 UNWILLING: Final = 53
+ASSERTION_FAILED: Final = 122
 AWAY: Final = frozenset((51, 52))
 """Busy, unavailable: another server may answer."""
 
@@ -125,7 +126,12 @@ _NO_CLASS: Final = _Meaning("storage-failed", "the server's schema lacks an obje
 _UNWILLING: Final = _Meaning("constraint-violated", "the server refuses this change", _REFUSED)
 """53, said about a change: a rule of the server, a plug-in, or a database that is read-only."""
 _OTHER: Final = _Meaning("storage-failed", "the server refused the request")
-_COLLISIONS: Final = frozenset((16, 19, 20, 65))
+_COLLISIONS: Final = frozenset((16, 19, 20, 65, 122))
+_STALE: Final = {
+    16: "a value to be deleted is not there any more",
+    20: "a value to be added is there already",
+    122: "the values to be replaced are not there any more",
+}
 
 
 def error_for_result(result: LdapResult, what: str, origin: str = "") -> ConfobjectsError:
@@ -144,14 +150,14 @@ def _make_error(code: str, summary: str, result: LdapResult, remedy: Remedy, ori
 def has_collided(change: Change, result: LdapResult) -> bool:
     """Tell whether a modification failed because someone else changed the entry first.
 
-    The codes 16 and 20 mean a stale value. A first revision that collides with another writer's gives 19 or 65, and
+    The codes 16, 20 and 122 mean a stale value. A first revision that collides with another writer's gives 19 or 65, and
     the text names the attribute.
     """
     if not isinstance(change, ModifyEntry) or result.code not in _COLLISIONS:
         return False
-    if result.code in (16, 20):
+    if result.code in _STALE:
         return True
-    added = {m.attribute.lower() for m in change.modifications if m.kind == "add"}
+    added = {m.attribute.lower() for m in change.modifications if m.kind == "add" and len(m.values) == 1}
     return any(name in result.text.lower() for name in added if f"{name}-" not in result.text.lower()) and (
         "single" in result.text.lower() or "multiple" in result.text.lower()
     )
@@ -160,11 +166,7 @@ def has_collided(change: Change, result: LdapResult) -> bool:
 def error_for_change(change: Change, result: LdapResult, origin: str = "") -> ConfobjectsError:
     """Return the error for a change that a server refused, with the same message as the other storages."""
     if isinstance(change, ModifyEntry) and has_collided(change, result):
-        stale = (
-            "a value to be deleted is not there any more"
-            if result.code == 16
-            else "a value to be added is there already"
-        )
+        stale = _STALE.get(result.code, _STALE[20])
         summary = f'the entry "{change.dn}" was changed by someone else meanwhile: {stale}'
         return _make_error("changed-meanwhile", summary, result, "read the object again and repeat the change", origin)
     dn = target_of(change)

@@ -131,9 +131,11 @@ class LdapSession:
         """Add an entry, with the rights of a person (a DN) if one is given, as the methods below."""
         return self._exchange("adding an entry", lambda: ber.encode_add(dn, attributes), _proxy(person))[0]
 
-    def modify(self, dn: str, modifications: Sequence[tuple[str, str, list[bytes]]], person: str = "") -> LdapResult:
+    def modify(
+        self, dn: str, modifications: Sequence[tuple[str, str, list[bytes]]], controls: bytes = b""
+    ) -> LdapResult:
         """Change an entry; each modification is a kind, an attribute and values, in order."""
-        return self._exchange("changing an entry", lambda: ber.encode_modify(dn, modifications), _proxy(person))[0]
+        return self._exchange("changing an entry", lambda: ber.encode_modify(dn, modifications), controls)[0]
 
     def delete(self, dn: str, controls: bytes = b"") -> LdapResult:
         """Delete an entry."""

@@ -52,6 +52,7 @@ class LdapStorage(DirectoryWriter):
     """
 
     serialises_writers = False
+    is_foreign = False
     finds_alike = False
     holds_alike = False
     answers_at_once = False
@@ -214,8 +215,7 @@ class LdapStorage(DirectoryWriter):
         If it is unknown whether one was made, the rest is left to the next command, which finds it in the history.
         If the directory keeps a history, the changes are recorded there before the first one is made.
         """
-        if self._owner != get_ident():
-            raise UsageError("call commit() only inside writing()")
+        self._check_owner()
         with self._turn:
             changes = changes if self._asserts_all(changes) else list(guard_deletions(changes))
             if record is None or not changes:
@@ -231,6 +231,10 @@ class LdapStorage(DirectoryWriter):
                     with suppress(ConfobjectsError):
                         self._carry_out(DeleteEntry(results.target_of(change)), None)
                 raise
+
+    def _check_owner(self) -> None:
+        if self._owner != get_ident():
+            raise UsageError("call commit() only inside writing()")
 
     def _carry_out(self, change: Change, before: Entry | None) -> None:
         """Make one change, with the claim for the value that it replaces where that is needed."""
