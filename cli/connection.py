@@ -11,6 +11,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
 from confobjects.inputs import SMALL, read_any
+from confobjects.startup import STATE_URL_VARIABLE
 from confobjects.storage import is_directory
 
 from .words.numbers import read_option
@@ -37,6 +38,8 @@ def storage_options(options: Mapping[str, Any], url: str) -> dict[str, Any]:
         "key_store_password": read_secret(options, "keystorepassword") or "",
         "allow_clear_password": bool(options["allowclearpassword"]),
         "mechanism": _parse_mechanism(options["sasloption"]),
+        "server_schema": bool(options["server_schema"]),
+        "state_url": options["state_url"] or os.environ.get(STATE_URL_VARIABLE) or "",
     }
     if options["basedn"]:
         found["base"] = _parse_dn(options["basedn"])

@@ -33,7 +33,7 @@ Reads = Literal["needed", "shown", "none", "own"]
 With ``own`` it has nothing to do with definitions but those of the library, whatever the options choose.
 """
 _GROUPS: Final = {"Storage", "LDAP connection"}
-_PLACE: Final = tuple(option.name for option in OPTIONS if option.group in _GROUPS)
+_PLACE: Final = (*(option.name for option in OPTIONS if option.group in _GROUPS), "state_url")
 _MARK: Final = b"ds-cfg-definition"
 
 

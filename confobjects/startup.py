@@ -105,16 +105,22 @@ def open(  # noqa: A001, PLR0913 - the verb of the public face: confobjects.open
     """
     variables = os.environ if environment is None else environment
     where = find_place(url, None, variables)
-    chosen = choose_definitions(definitions, family, variables)
-    opened = read_configuration(where.url, chosen, missing_ok=missing_ok, **options)
+    options = {**_find_state(where.url, variables), **options}
+    opened = read_configuration(where.url, choose_definitions(definitions, variables), missing_ok=missing_ok, **options)
     return manage(opened, command, variables)
 
 
-def choose_definitions(
-    given: Sequence[str] | Registry, family: str | None, environment: Mapping[str, str]
-) -> DefinitionChoice | Registry:
-    """Return the definitions that a caller gives, completed by what the environment names."""
-    return given if isinstance(given, Registry) else DefinitionChoice.of(given, family, environment)
+def _find_state(url: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the option that says where the state of a server lies, if the environment names a place."""
+    from confobjects.storage import is_directory
+
+    place = environment.get(STATE_URL_VARIABLE)
+    return {"state_url": place} if place and is_directory(url) else {}
+
+
+def choose_definitions(given: Sequence[str] | Registry, environment: Mapping[str, str]) -> Sequence[str] | Registry:
+    """Return the definitions that a caller gives, else the directories that the environment names."""
+    return given or directories_of(environment)
 
 
 class OpenConfiguration(Record):
@@ -369,8 +375,8 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
         url=where.url,
         own_files=(options.get("key_store"),),
     )
-    chosen = choose_definitions(definitions, family, variables)
-    opened = read_configuration(where.url, chosen, missing_ok=missing_ok, **options)
+    options = {**_find_state(where.url, variables), **options}
+    opened = read_configuration(where.url, choose_definitions(definitions, variables), missing_ok=missing_ok, **options)
     from confobjects.management.judging import judge_all
     from confobjects.objects.evaluating import make_evaluator
 

@@ -13,7 +13,7 @@ from confobjects.errors import error_for
 from confobjects.mail.expiry import Period, find_expiring
 from confobjects.management.documents.copying import find_exposed, find_risks
 from confobjects.management.judging import judge_all
-from confobjects.objects.pointing import find_unreadable
+from confobjects.management.restarting import warn_of_waiting
 from confobjects.records import Record
 from confobjects.texts.visible import make_visible
 
@@ -119,8 +119,9 @@ def check_site(stored: Site, evaluate: Evaluator, instance_directory: str, *, el
         one for one in find_unreadable(here, site.registry, _look_at_path) if (one.path, one.property) not in told
     ]
     clear = () if problems else _find_clear(site)
-    untested, said = ([], ()) if problems else _find_untested(stored, configuration)
-    warnings = (*remarks, *find_exposed(site), *find_risks(site), *clear, *ending, *missing, *said)
+    untested, told = ([], ()) if problems else _find_untested(stored, configuration)
+    waiting = tuple(warn_of_waiting(stored)) if stored.storage.is_foreign else ()
+    warnings = (*remarks, *find_exposed(site), *find_risks(site), *clear, *ending, *told, *waiting)
     return CheckResult(len(configuration), (*unusable, *problems), warnings, tuple(untested))
 
 

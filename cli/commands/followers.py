@@ -64,6 +64,10 @@ def _run(invocation: Invocation, forget: str | None) -> int:
 def judge_reports(context: ManagementContext, storage: Storage) -> FollowersVerdict:
     """Return how the followers stand to the newest change."""
     reports = storage.followers()  # read first: a follower may report a change as soon as it is made
+    if context.storage.is_foreign:
+        from confobjects.management.restarting import report_server
+
+        reports = [*report_server(context.site), *reports]  # a server follows its own configuration
     try:
         history = context.history()
     except NoSuchObjectError:

@@ -170,6 +170,10 @@ def _build_get(relation: Relation, words: Words, registry: Registry) -> click.Co
             standing = None if values["property_"] else _find_standing(invocation, context, obj, world)
             _print_object(invocation, obj, shown, views, standing, record=values["record"], origin=values["origin"])
             invocation.warn(context.storage.warnings)
+            if context.storage.is_foreign:
+                from confobjects.management.restarting import warn_of_waiting
+
+                invocation.warn(warn_of_waiting(context.site, obj.path))
             return _check_sound(obj, reader)
 
     parameters = [

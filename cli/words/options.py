@@ -95,10 +95,18 @@ OPTIONS: Final[tuple[Option, ...]] = (
     ),
     Option(("--connectTimeout",), "MILLISECONDS", "How long connecting may take.", "LDAP connection"),
     Option(("--baseDN",), "DN", "The base DN of the configuration.", "LDAP connection"),
+    Option(
+        ("--server-schema",), None, "The server has a schema of its own: keep nothing of ours there.", "LDAP connection"
+    ),
     Option(("--test",), None, "Test what is saved first, and save it only if it works.", "Tests"),
     Option(("--no-test",), None, "Save without a test, whatever the mail service says.", "Tests"),
     Option(("--wait",), "SECONDS", "After a change, wait until all followers have it in effect.", "Followers"),
-    Option(("--state-url",), "URL", "Where the followers report, if not beside the configuration.", "Followers"),
+    Option(
+        ("--state-url",),
+        "URL",
+        "Where the followers report, if not beside the configuration. For a server with a schema of its own: where its history lies.",
+        "Followers",
+    ),
     Option(("-n", "--no-prompt"), None, "Never prompt.", "Input and output"),
     Option(("-s", "--script-friendly"), None, "Output for scripts.", "Input and output"),
     Option(("--output",), "table|json|tsv", "The form of the output.", "Input and output"),

@@ -231,7 +231,7 @@ def _is_gone(report: FollowerReport) -> bool:
 
 # -- opening -----------------------------------------------------------------------------------------------------------
 
-_OF_CONFIGURATION: Final = frozenset(("base", "find_base", "tolerant"))
+_OF_CONFIGURATION: Final = frozenset(("base", "find_base", "server_schema", "state_url", "tolerant"))
 
 
 def prepare_telling(

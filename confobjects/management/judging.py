@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from confobjects.actions import RemedyAction
 from confobjects.definitions.model import ROOT_NAME
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
@@ -92,7 +93,8 @@ def _judge_objects(  # noqa: PLR0913 - what to judge, and how
         problems = find_problems(judge, judged)
         errors.extend(p for p in problems if p.severity == "error")
         warnings.extend(p for p in problems if p.severity == "warning")
-    warnings.extend(warn_of_unknown((judged.object for judged in judged_all.values()), "kept and not used"))
+    seen = (judged.object for judged in judged_all.values())
+    warnings.extend(count_unknown(seen) if site.storage.is_foreign else warn_of_unknown(seen, "kept and not used"))
     for single in () if follow is None else _find_singles(site.registry, world):
         if single.path not in judged_all:
             judged_all[single.path] = judge.judge(single)
@@ -147,6 +149,22 @@ def warn_of_unusable(registry: Registry) -> Iterator[Diagnostic]:
     """Yield a warning for each problem of an installed definition that had to be left out."""
     for one in registry.unusable:
         yield from one.as_warnings()
+
+
+def count_unknown(objects: Iterable[ManagedObject]) -> Iterator[Diagnostic]:
+    """Yield a warning for each object of a server that has attributes of no property: the server knows what they are."""
+    for obj in objects:
+        if obj.unknown:
+            shown = ", ".join(obj.unknown[:_FEW])
+            more = f" and {len(obj.unknown) - _FEW} more" if len(obj.unknown) > _FEW else ""
+            many = len(obj.unknown) > 1
+            summary = f"the attribute{'s' * many} {shown}{more} belong{'s' * (not many)} to no property: {'they are' if many else 'it is'} kept"
+            remedy = ("another set of definitions may know it (", RemedyAction("give-definitions"), ")")
+            yield Diagnostic("broken-data", summary, path=str(obj.path), remedy=remedy, severity="warning")
+
+
+_FEW: Final = 3
+"""How many attributes a warning lists."""
 
 
 def warn_of_unknown(objects: Iterable[ManagedObject], fate: str) -> Iterator[Diagnostic]:

@@ -13,11 +13,14 @@ Such are the entries below ``cn=config`` of OpenDJ, 389 Directory Server and Ope
 
 from __future__ import annotations
 
+from calendar import timegm
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from time import strptime
 from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN
 from confobjects.errors import (
     CannotConnectError,
     ChangedMeanwhileError,
@@ -42,7 +45,6 @@ from confobjects.storage.ldap.requests import encode_expectation, has_all_values
 from confobjects.storage.ldap.store import LdapStorage
 
 if TYPE_CHECKING:
-    from confobjects.dn import DN
     from confobjects.mapping.followers import FollowerReport
     from confobjects.mapping.journal import Moment, Note, NotedChange
     from confobjects.mapping.protocol import Scope, Storage
@@ -51,6 +53,11 @@ if TYPE_CHECKING:
     from confobjects.storage.ldap.session import LdapSession
 
 _NO_CONTROL: Final = 12
+_CLOCKS: Final = (
+    (("cn=monitor", "startTime"), ("cn=monitor", "currentTime")),
+    (("cn=Start,cn=Time,cn=Monitor", "monitorTimestamp"), ("cn=Current,cn=Time,cn=Monitor", "monitorTimestamp")),
+)
+"""Where servers tell when they were started, and what time it is: OpenDJ and 389 Directory Server, and slapd."""
 
 
 class ForeignStorage(LdapStorage):
@@ -253,6 +260,27 @@ class ForeignStorage(LdapStorage):
         with self.writing(), self._turn:
             self._settle_left()
         return self._told[known:]
+
+    def read_age(self) -> float | None:
+        """Return how long the server has been running, in seconds by its own clock; None if it does not tell this user."""
+        with self._turn:
+            for began, now in _CLOCKS:
+                try:
+                    times = [self._read_time(*place) for place in (began, now)]
+                except ConfobjectsError:
+                    continue
+                if times[0] is not None and times[1] is not None:
+                    return times[1] - times[0]
+        return None
+
+    def _read_time(self, dn: str, attribute: str) -> float | None:
+        """Return a time (RFC 4517, Generalized Time in UTC) in seconds since 1970."""
+        entry = self._read(DN.parse(dn), (attribute,))
+        values = entry.get(attribute) if entry is not None else ()
+        try:
+            return float(timegm(strptime(str(values[0])[:14], "%Y%m%d%H%M%S"))) if values else None
+        except ValueError:
+            return None
 
     # -- the state ---------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,163 @@
+"""Commands on the configuration of a server with a schema of its own: what waits for a restart, what is told, and compared."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.sessions import Outcome, run
+from tests.management.foreign import EXAMPLES, Managed, manage_ds389, manage_slapd
+from tests.servers.ds389 import Ds389
+from tests.servers.slapd import Slapd
+
+Command = Callable[..., Outcome]
+_MONITOR = """\
+dn: cn=module{0},cn=config
+changetype: modify
+add: olcModuleLoad
+olcModuleLoad: back_monitor
+
+dn: olcDatabase={2}monitor,cn=config
+changetype: add
+objectClass: olcDatabaseConfig
+objectClass: olcMonitorConfig
+olcDatabase: {2}monitor
+olcAccess: to * by dn.exact=cn=admin,cn=config read
+"""
+
+
+@pytest.fixture(scope="module")
+def own_slapd() -> Iterator[Slapd]:
+    with Slapd() as running:
+        manage_slapd(running).edit(_MONITOR)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def own_ds389() -> Iterator[Ds389]:
+    with Ds389() as running:
+        yield running
+
+
+@pytest.fixture(params=["389-ds", "slapd"])
+def managed(request: pytest.FixtureRequest) -> Managed:
+    if request.param == "slapd":
+        return manage_slapd(request.getfixturevalue("own_slapd"))
+    return manage_ds389(request.getfixturevalue("own_ds389"))
+
+
+@pytest.fixture
+def command(managed: Managed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return as_operator(managed)
+
+
+def as_operator(managed: Managed) -> Command:
+    """Return what runs a command line as the administrator of a server, with the definitions for it."""
+    words = ("--url", managed.url, "-D", managed.user, "--bindPassword:file", str(password_file(managed)))
+    definitions = ("--definitions", str(EXAMPLES / managed.family))
+    return lambda *given: run(*words, *definitions, *given)
+
+
+def password_file(managed: Managed) -> Path:
+    """Return a file with the password of the administrator, which only this user may read."""
+    path = managed.server.root / "operator.password"
+    if not path.exists():
+        path.touch(0o600)
+        path.write_text(managed.password, encoding="utf-8")
+    return path
+
+
+def restart(server: Slapd | Ds389) -> None:
+    time.sleep(1.1)  # servers tell their start to the second
+    server.process.terminate()
+    server.process.wait()
+    server.start()
+
+
+def test_what_waits_for_a_restart_is_told_until_the_server_was_restarted(managed: Managed, command: Command) -> None:
+    name = "listener-threads" if isinstance(managed.server, Slapd) else "max-descriptors"
+    assert command("set-server-settings-prop", "--set", f"{name}:1024").status == 0
+    waits = f"warning: /server-settings, {name}: the server does not use the value of {name} yet"
+    assert waits in command("get-server-settings-prop").err
+    assert waits in command("check").err
+    assert f"waits for a restart ({name} of /server-settings)" in command("followers").out
+    (report,) = json.loads(command("followers", "--output", "json").out)["followers"]
+    assert (report["name"], report["state"]) == (managed.url, "waiting")
+    restart(managed.server)
+    assert command("get-server-settings-prop").err == ""
+    assert waits not in command("check").err
+    assert command("followers").out.endswith("change 1 in effect on 1 of 1.\n")
+
+
+def test_what_is_taken_back_waits_for_nothing(managed: Managed, command: Command) -> None:
+    name = "listener-threads" if isinstance(managed.server, Slapd) else "max-descriptors"
+    command("set-server-settings-prop", "--set", f"{name}:512")
+    assert "warning" in command("get-server-settings-prop").err
+    assert command("undo", "1").status == 0
+    assert command("get-server-settings-prop").err == ""
+
+
+def test_what_no_definition_knows_is_counted_for_each_object(managed: Managed, command: Command) -> None:
+    told = [line for line in command("check").err.splitlines() if "/server-settings: the attribute" in line]
+    assert len(told) == 1
+    assert told[0].endswith("to no property: they are kept")
+
+
+def test_a_batch_is_one_change(managed: Managed, command: Command, tmp_path: Path) -> None:
+    lines = [f"set-server-settings-prop --set {managed.setting}:{number}" for number in (11, 12)]
+    (tmp_path / "batch").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    assert command("-F", str(tmp_path / "batch")).status == 0
+    assert managed.find(managed.attribute) == ["12"]
+    assert command("undo", "1").status == 0
+
+
+def test_two_servers_are_compared_and_made_alike(
+    own_slapd: Slapd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    here = as_operator(manage_slapd(own_slapd))
+    with Slapd() as other:
+        there = as_operator(manage_slapd(other))
+        assert there("set-server-settings-prop", "--set", "write-timeout:44").status == 0
+        assert "write-timeout" in here("diff", manage_slapd(other).url).out
+        document = json.loads(there("export").out)
+    own = json.loads(here("export").out)["objects"]["/server-settings"]["properties"]
+    document["objects"]["/server-settings"]["properties"]["pid-file"] = own["pid-file"]  # the server sets it itself
+    (tmp_path / "there.json").write_text(json.dumps(document), encoding="utf-8")
+    assert here("apply", str(tmp_path / "there.json")).status == 0
+    assert manage_slapd(own_slapd).find("olcWriteTimeout") == ["44"]
+    assert here("undo", "1").status == 0
+    assert manage_slapd(own_slapd).find("olcWriteTimeout") == []
+
+
+def test_a_server_that_takes_no_changes_says_so_and_keeps_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with Slapd() as server:
+        managed = manage_slapd(server)
+        command = as_operator(managed)
+        managed.edit(
+            "dn: olcDatabase={0}config,cn=config\nchangetype: modify\nreplace: olcReadOnly\nolcReadOnly: TRUE\n"
+        )
+        refused = command("set-server-settings-prop", "--set", "write-timeout:3")
+        assert refused.status != 0
+        assert "the server refuses this change" in refused.err
+        assert "operation restricted" in refused.err
+        assert managed.find("olcWriteTimeout") == []
+        assert command("history").out == "There are no changes.\n"
+
+
+def test_an_environment_names_the_place_of_the_state(
+    managed: Managed, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONFOBJECTS_STATE_URL", f"ldif:{tmp_path / 'chosen.ldif'}")
+    assert command("set-server-settings-prop", "--set", f"{managed.setting}:21").status == 0
+    assert (tmp_path / "chosen.ldif.history").exists()
+    assert not (tmp_path / "state").exists()
+    assert command("undo", "1").status == 0
