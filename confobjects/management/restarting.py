@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 _LOOKED_AT: Final = 1000
 """How many of the newest changes are looked at."""
 _SENTENCES: Final = {
-    "component-restart": "it counts when the object has been disabled and enabled again, or the server was restarted",
-    "server-restart": "it counts when the server was restarted",
-    "other": "it counts when what its definition says has been done, or the server was restarted",
+    "component-restart": "it counts once the object has been disabled and enabled again, or the server restarted",
+    "server-restart": "it counts once the server has been restarted",
+    "other": "it counts once what its definition asks for has been done, or the server restarted",
 }
 
 

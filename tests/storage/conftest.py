@@ -32,7 +32,7 @@ def _memory(folder: Path) -> Storage:
 
 MAKERS: dict[str, Callable[[Path], Storage]] = {"ldif": _ldif, "memory": _memory}
 """Schemes that need no server, each with what makes an empty storage in a directory."""
-ON_SERVERS = {"389-ds": "ldap", "slapd": "ldap"}
+ON_SERVERS = {"389-ds": "ldap", "foreign": "ldap", "slapd": "ldap"}
 """Servers, each with the scheme of the storage that is on it."""
 
 
@@ -54,6 +54,13 @@ def on_slapd(server: Slapd) -> Storage:
     return emptied(open_storage(server.url, base=BASE, **options))
 
 
+def as_foreign(server: Slapd, folder: Path) -> Storage:
+    """Return a storage that treats slapd as a server with a schema of its own."""
+    options: dict[str, Any] = {"bind_dn": openldap.ROOT_DN, "bind_password": openldap.PASSWORD, "deadline": 2.0}
+    own: dict[str, Any] = {"server_schema": True, "state_url": f"ldif:{folder / 'state.ldif'}"}
+    return emptied(open_storage(server.url, base=BASE, **options, **own))
+
+
 def on_ds389(server: Ds389) -> Storage:
     options: dict[str, Any] = {"bind_dn": ds389.ROOT_DN, "bind_password": ds389.PASSWORD, "deadline": 2.0}
     return emptied(open_storage(server.url, base=BASE, **options))
@@ -64,6 +71,8 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]
     """An empty storage of every kind."""
     if request.param == "slapd":
         made = on_slapd(request.getfixturevalue("slapd"))
+    elif request.param == "foreign":
+        made = as_foreign(request.getfixturevalue("slapd"), tmp_path)
     elif request.param == "389-ds":
         made = on_ds389(request.getfixturevalue("ds389_server"))
     else:

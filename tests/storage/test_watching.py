@@ -59,6 +59,8 @@ CHANGES: dict[str, tuple[Change, ...]] = {
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_every_kind_of_change_is_heard(mirror: Mirror, what: str) -> None:
+    if mirror.storage.is_foreign and any(isinstance(change, RenameEntry) for change in CHANGES[what]):
+        pytest.skip("nothing is renamed there")
     commit(mirror.storage, *CHANGES[what])
     mirror.follow()
 

@@ -837,7 +837,8 @@ class Transaction:
         from confobjects.management.history.records import note_of, sign_change
 
         changes: Sequence[ObjectChange] = self.report.changes
-        if any(map(_has_old_secret, changes)) and self.site.open_sealer() is not None:
+        seals = not self.site.storage.is_foreign  # an undo has to give the server what it can read
+        if seals and any(map(_has_old_secret, changes)) and self.site.open_sealer() is not None:
             from confobjects.management.changing.sealing import seal_before
 
             changes = seal_before(self.site.open_sealer, changes, self._below.find)

@@ -17,6 +17,8 @@ the TLS options, ``channel`` the socket with a deadline, ``messages`` and ``sess
 ``opening`` its URLs and options. The history is in ``plans`` (the changes of a commit, as bytes), ``truth`` (the
 outcome of each record), ``writers`` (which writers are alive), ``records`` and ``journal``. ``hearing`` reads what a
 server tells of changes, and ``watch`` keeps the connection for it. ``followers`` keeps the reports of services.
+``foreign`` is the storage on a server with a schema of its own, ``beside`` its state in another storage, and ``places``
+says where that lies.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class DirectoryWriter(DirectoryReader):
         for _ in self._servers.attempts():
             session = self._servers.get_session()
             try:
-                result = self._send_to(session, change)
+                result = self._send_to(session, change, before)
             except LostError as lost:
                 problems.extend(lost.error.diagnostics)
                 if not lost.sent:
@@ -84,8 +84,8 @@ class DirectoryWriter(DirectoryReader):
             return
         raise CannotConnectError(problems)
 
-    def _send_to(self, session: LdapSession, change: Change) -> LdapResult:
-        """Send a change to a server, and return what it answers."""
+    def _send_to(self, session: LdapSession, change: Change, before: Entry | None) -> LdapResult:  # noqa: ARG002
+        """Send a change of an entry as it was before to a server, and return what it answers."""
         return send_change(session, change)
 
     def _check(self, change: Change) -> None:

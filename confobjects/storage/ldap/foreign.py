@@ -41,7 +41,7 @@ from confobjects.mapping.entry import (
 from confobjects.storage.ldap import results
 from confobjects.storage.ldap.beside import LeftChange, ServerState
 from confobjects.storage.ldap.plans import PlannedChange, forecast
-from confobjects.storage.ldap.requests import encode_expectation, has_all_values, send_after_look, send_change
+from confobjects.storage.ldap.requests import encode_expectation, has_all_values, send_after_look, send_change, soften
 from confobjects.storage.ldap.store import LdapStorage
 
 if TYPE_CHECKING:
@@ -184,14 +184,14 @@ class ForeignStorage(LdapStorage):
                 )
             )
 
-    def _send_to(self, session: LdapSession, change: Change) -> LdapResult:
+    def _send_to(self, session: LdapSession, change: Change, before: Entry | None) -> LdapResult:
         """Send a change with what it expects of its entry, in the way that the server takes."""
         if not isinstance(change, ModifyEntry):
             return send_change(session, change)
         if self._applies_refused:
             return send_after_look(session, change)
         if session.address not in self._without_control:
-            answer = send_change(session, change, encode_expectation(change))
+            answer = send_change(session, soften(change, before), encode_expectation(change))
             if answer.code != _NO_CONTROL:
                 return answer
             self._without_control.add(session.address)

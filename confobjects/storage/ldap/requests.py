@@ -100,6 +100,35 @@ def encode_expectation(change: ModifyEntry) -> bytes:
     return encode_assertion(pairs) if pairs else b""
 
 
+def soften(change: ModifyEntry, before: Entry | None) -> ModifyEntry:
+    """Return a modification that does the same without a moment in which an attribute has no value, where values stay.
+
+    OpenDJ shows its readers the configuration in the middle of a modification. ``before`` is the entry that it was planned
+    on; what is expected of it has to be asserted, because its one value is replaced whatever it is by then.
+    """
+    steps = list(change.modifications)
+    for old in [step for step in steps if step.kind == "delete" and step.values]:
+        new = next((step for step in steps if step.kind == "add" and _is_about(step, old)), None)
+        if new is None or before is None or set(before.get(old.attribute)) != set(old.values):
+            continue
+        steps = [step for step in steps if not _is_about(step, old)]
+        if len(old.values) == len(new.values) == 1:
+            steps.append(Modification("replace", new.attribute, new.values))
+            continue
+        fresh, gone = _leave_out(new.values, old.values), _leave_out(old.values, new.values)
+        steps.extend(Modification("add", new.attribute, fresh) for _ in fresh[:1])
+        steps.extend(Modification("delete", new.attribute, gone) for _ in gone[:1])
+    return ModifyEntry(change.dn, steps)
+
+
+def _is_about(step: Modification, other: Modification) -> bool:
+    return step.attribute.lower() == other.attribute.lower()
+
+
+def _leave_out(values: Sequence[Value], others: Sequence[Value]) -> list[Value]:
+    return [value for value in values if value not in others]
+
+
 def send_after_look(session: LdapSession, change: ModifyEntry) -> LdapResult:
     """Send a modification as replacements, if the entry has now what the modification expects of it."""
     wanted = sorted({step.attribute for step in change.modifications})

@@ -19,9 +19,11 @@ from tests.definitions.documents import builtin
 from tests.docs import pages
 from tests.docs.pages import ROOT
 from tests.servers import ds389, processes
+from tests.servers import slapd as openldap
 from tests.servers.certificates import Authority
 from tests.servers.ds389 import Ds389
 from tests.servers.packages import require
+from tests.servers.slapd import Slapd
 
 PAGE = ROOT / "docs" / "guide" / "ldap-servers.md"
 
@@ -67,3 +69,11 @@ def test_the_indexes_of_the_page_find_the_newest_changes() -> None:
     told = [line for line in log.splitlines() if any(f" {one} RESULT " in line for one in asked)]
     assert told
     assert [line for line in told if "notes=U" in line] == []
+
+
+def test_the_page_on_the_configuration_of_a_server(tmp_path: Path) -> None:
+    (tmp_path / "server.password").touch(0o600)
+    (tmp_path / "server.password").write_text(openldap.PASSWORD, encoding="utf-8")
+    with Slapd() as server:
+        known = {"SERVER": server.url.rstrip("/"), "EXAMPLES": str(ROOT / "docs" / "examples")}
+        assert pages.differences(ROOT / "docs" / "guide" / "server-configurations.md", tmp_path, known) == []
