@@ -113,7 +113,7 @@ def _follow(
             _forget(waiting, change.path, ("component-restart", "other", "server-restart"))
             continue
         old = dict(one.old_texts(index))
-        for name in filter(lambda name: _find_action(definition, name), change.names):
+        for name in [name for name in change.names if _find_action(definition, name)]:
             first = waiting.get((change.path, name))
             before = (old.get(name) or ()) if first is None else first.before
             waiting[change.path, name] = WaitingProperty(

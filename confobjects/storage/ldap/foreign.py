@@ -114,8 +114,7 @@ class ForeignStorage(LdapStorage):
     def _remarks(self) -> list[Diagnostic]:
         return list(self._told)
 
-    @staticmethod
-    def find_risks() -> list[Diagnostic]:
+    def find_risks(self) -> list[Diagnostic]:
         """Return no warnings: a change is refused if the server has other values than it was planned on."""
         return []
 
@@ -301,12 +300,17 @@ class ForeignStorage(LdapStorage):
         forget: Callable[..., int] | None = getattr(self._state.storage, "forget_secrets", None)
         return 0 if forget is None else forget(is_kept, dry_run=dry_run)
 
-    @staticmethod
-    def keep_history() -> list[DN]:
+    def keep_history(self) -> list[DN]:
         """Create nothing: the history is not on the server."""
         return []
 
-    keep_followers = keep_verifications = keep_history
+    def keep_followers(self) -> list[DN]:
+        """Create nothing: the reports are not on the server."""
+        return []
+
+    def keep_verifications(self) -> list[DN]:
+        """Create nothing: the records are not on the server."""
+        return []
 
     def followers(self) -> list[FollowerReport]:
         """Return the reports of the services that follow this configuration, sorted by name."""
