@@ -161,3 +161,11 @@ def test_an_environment_names_the_place_of_the_state(
     assert (tmp_path / "chosen.ldif.history").exists()
     assert not (tmp_path / "state").exists()
     assert command("undo", "1").status == 0
+
+
+def test_a_server_is_copied_from_and_not_copied_into(managed: Managed, command: Command, tmp_path: Path) -> None:
+    place = f"ldif:{tmp_path / 'copy.ldif'}"
+    assert command("copy", managed.url, place).status == 0
+    refused = command("copy", place, managed.url)
+    assert refused.status == 2
+    assert "nothing is copied into the configuration of a server" in refused.err

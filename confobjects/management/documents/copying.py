@@ -18,7 +18,14 @@ from confobjects.actions import RemedyAction
 from confobjects.definitions.model import HOLDER_KIND, REVISION_ATTRIBUTE
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
-from confobjects.errors import ChangedMeanwhileError, ConfobjectsError, ObjectExistsError, StorageError, error_for
+from confobjects.errors import (
+    ChangedMeanwhileError,
+    ConfobjectsError,
+    ObjectExistsError,
+    StorageError,
+    UsageError,
+    error_for,
+)
 from confobjects.management.judging import warn_of_unknown
 from confobjects.management.strays import find_strays
 from confobjects.management.world import Overlay
@@ -84,7 +91,13 @@ def copy(  # noqa: PLR0913 - the options of a copy, all but the two places by ke
 
     Raises :class:`~confobjects.errors.ObjectExistsError` when objects of the same name differ and ``replace`` is
     false, the error of the first problem of an object that is broken, and the errors of the storages.
+    :class:`~confobjects.errors.UsageError` for the configuration of a server: whole entries would take its own values away.
     """
+    if target.storage.is_foreign:
+        summary = "nothing is copied into the configuration of a server: its entries hold values of its own"
+        raise UsageError(
+            Diagnostic("usage", summary, remedy="export the objects, leave out what is its own, and apply them")
+        )
     source, target = _share_definitions(source, target)
     found, warnings = _read_source(source)
     found = _seal_source(target, found)
