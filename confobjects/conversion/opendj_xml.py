@@ -24,7 +24,10 @@ from confobjects.syntaxes import ValueSyntaxError, make_syntax
 
 Places = dict[str, Element]
 """Where a kind, or a property of it (``kind/property``), stands in the files."""
+_Sources = dict[str, tuple[Element, tuple[Element, ...]]]
+"""Properties by name: where each is declared, and what changes it, the last change last."""
 PRODUCT: Final = "OpenDJ"
+_MOST_ANCESTORS: Final = 32
 _UPPER: Final = frozenset(
     [
         "aes",
@@ -112,6 +115,7 @@ class _Reader:
         self.tags: dict[str, Element] = {}
         self.root: Element | None = None
         self.places: Places = {}
+        self._all: dict[str, _Sources] = {}
         for top in tops:
             if top.name == "package":
                 self.shared |= {one.attributes["name"]: one for one in top.elements("property")}
@@ -192,6 +196,8 @@ class _Reader:
             if at not in self.kinds:
                 break
             seen.append(at)
+            if len(seen) > _MOST_ANCESTORS:
+                raise top.refuse(f"more than {_MOST_ANCESTORS} kinds extend each other in a row")
         return above
 
     def _find_tag(self, element: Element) -> str:
@@ -202,11 +208,11 @@ class _Reader:
 
     # -- properties --------------------------------------------------------------------------------------------------
 
-    def _find_properties(self, top: Element) -> dict[str, tuple[Element, tuple[Element, ...]]]:
+    def _find_properties(self, top: Element) -> _Sources:
         """Return what a kind declares or changes: each property with what changes it, the last change last."""
         above = top.attributes.get("extends", "")
         inherited = self._find_all(above) if above else {}
-        found: dict[str, tuple[Element, tuple[Element, ...]]] = {}
+        found: _Sources = {}
         for one in top.content:
             if not isinstance(one, Element) or not one.name.startswith("property"):
                 continue
@@ -227,11 +233,13 @@ class _Reader:
             self.places[f"{top.attributes['name']}/{name}"] = one
         return found
 
-    def _find_all(self, name: str) -> dict[str, tuple[Element, tuple[Element, ...]]]:
-        top = self.kinds[name]
-        self._find_parent(top)
-        above = top.attributes.get("extends", "")
-        return {**(self._find_all(above) if above else {}), **self._find_properties(top)}
+    def _find_all(self, name: str) -> _Sources:
+        """Return all properties of a kind, with those that it inherits. Found once, because many kinds extend one."""
+        if name not in self._all:
+            top = self.kinds[name]
+            above = self._find_parent(top)
+            self._all[name] = {**(self._find_all(above) if above else {}), **self._find_properties(top)}
+        return self._all[name]
 
     def _read_property(self, names: _Names, source: Element, changes: Sequence[Element]) -> dict[str, Any]:
         ldap = _profile(source, "ldap")

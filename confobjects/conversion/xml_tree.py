@@ -60,16 +60,18 @@ class Place(Record):
 class Source:
     """A file: its name, and its text for the lines of messages."""
 
-    __slots__ = ("data", "name")
+    __slots__ = ("_lines", "data", "name")
 
     def __init__(self, name: str, data: bytes) -> None:
         self.name = name
         self.data = data
+        self._lines: list[str] | None = None
 
     def line(self, number: int) -> str:
         """Return a line, without its end; empty if there is none."""
-        lines = self.data.decode("utf-8", "replace").split("\n")
-        return lines[number - 1].removesuffix("\r") if 0 < number <= len(lines) else ""
+        if self._lines is None:
+            self._lines = self.data.decode("utf-8", "replace").split("\n")
+        return self._lines[number - 1].removesuffix("\r") if 0 < number <= len(self._lines) else ""
 
 
 class Element:

@@ -291,3 +291,11 @@ def test_the_work_on_foreign_text_is_bounded(data: bytes, summary: str) -> None:
 def test_an_entity_of_the_file_is_its_text() -> None:
     parsed = xml_tree.parse("file.xml", b'<!DOCTYPE a [<!ENTITY x "one &#233; two">]><a b="&x;">&x;</a>')
     assert (parsed.attributes["b"], "".join(map(str, parsed.content))) == ("one é two", "one é two")
+
+
+def test_kinds_extend_each_other_up_to_a_limit() -> None:
+    top = '<managed-object xmlns="http://opendj.forgerock.org/admin" name="k{}" plural-name="ks"{}><synopsis>One.</synopsis></managed-object>'
+    files = [(f"{at}.xml", top.format(at, f' extends="k{at - 1}"' if at else "").encode()) for at in range(2000)]
+    read_facts(files[:32], "1.0.0")
+    with pytest.raises(DefinitionError, match="more than 32 kinds extend each other in a row"):
+        read_facts(files, "1.0.0")

@@ -17,6 +17,8 @@ from confobjects.cli.output.script import format_lines
 from confobjects.cli.verifications import describe_standing
 from confobjects.cli.watching.program import split_command
 from confobjects.cli.words.properties_file import read as read_options
+from confobjects.conversion.opendj import convert
+from confobjects.conversion.opendj_xml import read_facts
 from confobjects.definitions.checking import check
 from confobjects.definitions.checking import parse as parse_definition
 from confobjects.definitions_loading import load_registry
@@ -123,6 +125,13 @@ def read_rest_body(data: bytes) -> None:
         read_patched(merged, document["properties"], definition)
     patched = read_wanted(json_patch(document, body, lambda at: leads_to_secret(at, definition)))
     read_patched(patched, document["properties"], definition)
+
+
+def read_server_definitions(data: bytes) -> None:
+    """Read a file as one of a server's definitions, and convert what it says."""
+    facts, _ = read_facts([("fuzz.xml", data)], "1.0.0")
+    with contextlib.suppress(KeyError, TypeError, ValueError):  # as whoever calls it does
+        convert(facts)
 
 
 def read_expression(data: bytes) -> None:
@@ -353,6 +362,7 @@ TARGETS = {
     "options": Target(read_options_from, (b"bindDN=cn=admin\nport=389\ndsconfig.verbose=true\n",), (b"=", b"port", b"\\", b"\n", b"define", b".", b"useSsl"), (ConfobjectsError,)),
     "documents": Target(lambda data: ConfigurationDocument(as_text(data), "fuzz.json", load_registry()), files("bad/documents/*.json"), JSON, (ConfobjectsError,)),
     "definitions": Target(read_definition, files("bad/definitions/*.json"), JSON, (ConfobjectsError,)),
+    "server definitions": Target(read_server_definitions, files("conversion/opendj/*.xml"), (b"<adm:syntax>", b"</adm:syntax>", b"<adm:property name='a'>", b"<adm:contains property='a' value='b'/>", b"&x;", b"<!DOCTYPE a [<!ENTITY x 'y'>]>", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"extends='oven'"), (ConfobjectsError,)),
     "rest": Target(read_rest_body, REST, (*JSON, b'"properties"', b'"op":"copy"', b'"path":"/properties/', b'"from":""', b"~1", b"/-", b"%2F", b"********"), (ConfobjectsError,)),
     "replies": Target(read_replies, (REPLIES, b"250 x\n", b"2500\r\n"), (b"\r\n", b"\n", b"250-", b"250 ", b"999 ", b"\xff", b"250\n", b"250-a\n"), (ProtocolViolation,)),
     "ber": Target(read_ber, (ENTRY, RESULT, CHANGE, INFO), (b"\x30", b"\x84\xff\xff\xff\xff", b"\x80", b"\x04\x00", b"\x02\x01\x01", b"\x31"), ()),

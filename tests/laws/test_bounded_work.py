@@ -21,10 +21,13 @@ import pytest
 
 import confobjects
 from confobjects.cli.batch.dialect import parse as parse_batch
+from confobjects.conversion import xml_tree
+from confobjects.conversion.grammar import check_grammar
+from confobjects.conversion.opendj_xml import read_facts
 from confobjects.definitions_loading import load_registry
 from confobjects.diagnostics import LONGEST_EXCERPT, Diagnostic
 from confobjects.dn import DN
-from confobjects.errors import ConfobjectsError
+from confobjects.errors import ConfobjectsError, DefinitionError
 from confobjects.expressions import ExpressionSyntaxError, Failed, Found, Need, NotFound, evaluate, parse
 from confobjects.expressions.evaluation import MAX_SIZE
 from confobjects.mail.planning import plan_delivery, transport_settings
@@ -128,6 +131,20 @@ def plan_rows(texts: Sequence[str]) -> None:
     assert rows
 
 
+def read_wrong_xml(data: bytes) -> None:
+    with pytest.raises(DefinitionError):
+        check_grammar(xml_tree.parse("a.xml", data.replace(b"<a>", _TOP).replace(b"</a>", b"</managed-object>")))
+
+
+_TOP = b'<managed-object xmlns="http://opendj.forgerock.org/admin" name="a" plural-name="as">'
+
+
+def kind_of_xml(number: int, above: int | None) -> bytes:
+    extends = "" if above is None else f' extends="k{above}"'
+    top = _TOP.decode().replace('name="a"', f'name="k{number}"{extends}')
+    return f"{top}<synopsis>One.</synopsis></managed-object>".encode()
+
+
 LINEAR: dict[str, tuple[Callable[[int], Any], Callable[[Any], Any]]] = {
     "a DN of escapes": (lambda n: "cn=" + r"\," * n, DN.parse),
     "the parent of a DN of escapes": (lambda n: DN.parse("cn=" + r"\," * n + ",cn=x"), lambda dn: dn.parent),
@@ -145,6 +162,11 @@ LINEAR: dict[str, tuple[Callable[[int], Any], Callable[[Any], Any]]] = {
     "openers of expressions": (lambda n: "&{" * n, parse_wrong),
     "a long default of an expression": (lambda n: "&{a.b|" + "x" * n + "}", parse),
     "begins of certificates": (lambda n: b"-----BEGIN CERTIFICATE-----\n" * n, lambda data: read_store(data, "", "")),
+    "wrong elements of XML": (lambda n: b"<a>" + b"<b/>\n" * n + b"</a>", read_wrong_xml),
+    "kinds that extend each other in a row": (
+        lambda n: [(f"{at}.xml", kind_of_xml(at, at - 1 if at % 30 else None)) for at in range(n // 10)],
+        lambda files: read_facts(files, "1.0.0"),
+    ),
     "elements of DER": (lambda n: b"\x05\x00" * n, lambda data: list(der.elements(data))),
     "lines of properties": (lambda n: "a=b\\\n" * n, lambda text: [entry.value for entry in read_entries(text)]),
     "commands of a batch": (lambda n: "create-mail-server --set a:b\n" * n, parse_batch),
