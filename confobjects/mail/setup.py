@@ -217,7 +217,7 @@ class MailSetup(Record):
             yield SetupRemedy(f"give the user name and {what} again", self, again)
         if blamed == TRUST or stage == "trust":
             yield SetupRemedy("choose whom to trust (a trust manager provider)", self, (TRUST,))
-        if stage in _SECURED:
+        if stage in _SECURED and blamed != TRUST:  # a certificate that is not trusted came by TLS that works
             other: Security = "ssl" if self.way == "start-tls" else "start-tls"
             yield SetupRemedy(f"use {_WORDS[other]} on this port", self.replace(security=other))
             yield from self._change_port()
