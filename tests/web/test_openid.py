@@ -25,8 +25,8 @@ from confobjects.web.commands.openid import parse_openid
 from confobjects.web.identity.attempts import PER_ADDRESS
 from confobjects.web.identity.credentials import is_name
 from confobjects.web.identity.openid import LONGEST, OpenIdRule, find_role, name_person
-from confobjects.web.pages.entrance import choose_way_back
 from confobjects.web.pages.openid import CALLBACK, SECONDS
+from confobjects.web.pages.returning import choose_way_back
 from confobjects.web.people import Role
 from confobjects.web.site import Web
 from tests.cli.sessions import run

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from starlette.responses import RedirectResponse, Response
 
 from confobjects.errors import ConfobjectsError
 from confobjects.web.endpoints import Call
 from confobjects.web.identity.recognition import delete_cookie, set_cookie
 from confobjects.web.pages.forms import read_form
+from confobjects.web.pages.returning import choose_way_back
 from confobjects.web.pages.views import HEADERS, View, respond
 from confobjects.web.problems import WebError
-
-_LONGEST: Final = 2000
-
-
-def choose_way_back(wanted: str) -> str:
-    """Return the page of this console that somebody wanted before they had to sign in; the first one for anything else."""
-    is_own = wanted.startswith("/") and not wanted.startswith("//") and wanted.isascii() and wanted.isprintable()
-    return wanted if is_own and "\\" not in wanted and len(wanted) <= _LONGEST else "/"
 
 
 def show_form(call: Call, name: str, back: str, error: ConfobjectsError | None) -> Response:

@@ -27,7 +27,8 @@ from confobjects.texts.visible import make_visible
 from confobjects.web.identity.openid import LONGEST, OpenId
 from confobjects.web.identity.recognition import address_of, require_own_page, set_cookie
 from confobjects.web.pages.drafts import DRAFTS, Draft
-from confobjects.web.pages.entrance import choose_way_back, show_form
+from confobjects.web.pages.entrance import show_form
+from confobjects.web.pages.returning import choose_way_back
 from confobjects.web.pages.views import HEADERS, View, respond
 from confobjects.web.problems import NoSuchAddressError, NotSignedInError
 

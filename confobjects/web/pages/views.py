@@ -22,6 +22,7 @@ from confobjects.web.endpoints import Call
 from confobjects.web.pages.forms import Form, read_form
 from confobjects.web.pages.navigation import make_frame
 from confobjects.web.pages.rendering import render_template
+from confobjects.web.pages.returning import choose_way_back
 from confobjects.web.problems import UNEXPECTED, NotSignedInError, WebError
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _find_person(web: Web, request: Request) -> Person | None:
 
 def send_to_sign_in(request: Request) -> Response:
     """Return the way to the page to sign in, and back to this one."""
-    back = request.url.path if request.method == "GET" else "/"
+    back = choose_way_back(request.url.path) if request.method == "GET" else "/"
     query = urlencode({"next": back}) if back != "/" else ""
     return RedirectResponse(f"/sign-in{'?' if query else ''}{query}", 303, HEADERS)
 

@@ -273,6 +273,14 @@ def test_signing_out_ends_it(console: Console) -> None:
     assert console.visit("/objects/mail-servers").address.path == "/sign-in"
 
 
+def test_the_way_to_sign_in_is_no_longer_than_a_page_of_ours(console: Console) -> None:
+    nobody = Console(console.web, None).client
+    asked = f"/objects/mail-servers/{'x' * 5_000}"
+    assert nobody.get(asked, follow_redirects=False).headers["location"] == "/sign-in"
+    found = nobody.get("/objects/mail-servers/one", follow_redirects=False).headers["location"]
+    assert found == "/sign-in?next=%2Fobjects%2Fmail-servers%2Fone"
+
+
 # -- while a form is filled in -----------------------------------------------------------------------------------------
 
 
