@@ -300,6 +300,18 @@ def test_a_body_that_is_no_json_or_too_much_of_it_is_refused(api: Api, text: byt
 
 
 @pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        (b'{"port": %s}' % (b"9" * 5_000), "a number in the body has more than 4,300 digits"),
+        (b'{"port": -Infinity}', "the body is not JSON: -Infinity is not a JSON number"),
+    ],
+)
+def test_a_number_that_cannot_be_read_is_named_in_our_own_words(api: Api, text: bytes, title: str) -> None:
+    answer = api.client.put(f"/api/v1{ONE}", content=text, headers={"Content-Type": "application/json"})
+    assert answer.json()["title"] == title
+
+
+@pytest.mark.parametrize(
     "kind", ["", "text/plain", "application/merge-patch+json", "application/x-www-form-urlencoded"]
 )
 def test_a_body_of_another_type_is_refused(api: Api, kind: str) -> None:

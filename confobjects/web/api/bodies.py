@@ -9,8 +9,9 @@ Laws of this module:
 from __future__ import annotations
 
 import json
+import sys
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.inputs import SMALL
@@ -114,8 +115,8 @@ def parse_json(data: bytes) -> Any:
         raise BadBodyError(Diagnostic("usage", summary, line=error.lineno, column=error.colno)) from None
     except RecursionError:
         raise BadBodyError(_TOO_DEEP) from None
-    except ValueError as error:  # a constant that is not JSON, or a number of too many digits
-        raise BadBodyError(f"the body is not JSON: {error}") from None
+    except ValueError:  # nothing else is left: Python reads no more digits of a number
+        raise BadBodyError(f"a number in the body has more than {sys.get_int_max_str_digits():,} digits") from None
     check_size(found)
     return found
 
@@ -161,6 +162,5 @@ def _take_pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _refuse_constant(name: str) -> None:
-    message = f"{name} is not a JSON number"
-    raise ValueError(message)
+def _refuse_constant(name: str) -> NoReturn:
+    raise BadBodyError(f"the body is not JSON: {name} is not a JSON number")
