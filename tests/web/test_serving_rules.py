@@ -46,6 +46,20 @@ def test_what_is_no_address_to_listen_at(text: str) -> None:
         parse_listen(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "one", "all_"),
+    [("10.0.0.1/24", "10.0.0.1", "10.0.0.0/24"), ("2001:db8::7/64", "2001:db8::7", "2001:db8::/64")],
+)
+def test_a_proxy_is_one_address_or_a_whole_network(text: str, one: str, all_: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_network(text)
+    assert caught.value.diagnostics[0].remedy == f"give {one} for the one proxy, or {all_} for the whole network"
+    assert str(parse_network(one)).partition("/")[0] == one
+    assert str(parse_network(all_)) == all_
+    with pytest.raises(UsageError, match="is no address of a proxy"):
+        parse_network("proxy.example.com")
+
+
 def test_beyond_this_machine_it_demands_tls_or_a_proxy() -> None:
     plain = Listening("x", 1)
     judge_listening(plain, "127.0.0.1")

@@ -47,10 +47,15 @@ def parse_listen(text: str) -> tuple[str, int]:
 def parse_network(text: str) -> Network:
     """Return the addresses that ``ADDRESS`` or ``ADDRESS/BITS`` means. Raises UsageError."""
     try:
-        return ipaddress.ip_network(text)
+        found = ipaddress.ip_interface(text)
     except ValueError:
         summary = f'"{text}" is no address of a proxy: an IP address is needed, or a network such as 10.0.0.0/24'
         raise UsageError(Diagnostic("usage", summary, argument=text)) from None
+    if found.ip != found.network.network_address:
+        summary = f'"{text}" is an address within a network: which of the two is meant?'
+        remedy = f"give {found.ip} for the one proxy, or {found.network} for the whole network"
+        raise UsageError(Diagnostic("usage", summary, argument=text, remedy=remedy))
+    return found.network
 
 
 def plain_address(text: str) -> Address | None:
