@@ -36,7 +36,8 @@ from tests.servers.openid import CLIENT, SECRET, SUBJECT, Claims, OpenIdServer
 from tests.web.openid import Newcomer, make_openid_web, make_rule
 from tests.web.serving import ServeProcess
 
-COOKIE = "confobjects-openid"
+COOKIE = "confobjects-openid-8080"
+SESSION = "confobjects-session-8080"
 
 
 class Clock:
@@ -145,15 +146,15 @@ def test_the_history_names_the_person(ann: Newcomer, tmp_path: Path) -> None:
 
 
 def test_a_session_before_is_over_and_its_identifier_is_not_taken_over(ann: Newcomer) -> None:
-    ann.client.cookies.set("confobjects-session", "chosen-by-somebody-else")
+    ann.client.cookies.set(SESSION, "chosen-by-somebody-else")
     ann.sign_in()
-    first = ann.client.cookies.get("confobjects-session", domain="127.0.0.1")
+    first = ann.client.cookies.get(SESSION, domain="127.0.0.1")
     assert first not in (None, "chosen-by-somebody-else")
     ann.client.cookies.clear()
-    ann.client.cookies.set("confobjects-session", str(first))
+    ann.client.cookies.set(SESSION, str(first))
     ann.sign_in()
     ann.client.cookies.clear()
-    ann.client.cookies.set("confobjects-session", str(first))
+    ann.client.cookies.set(SESSION, str(first))
     assert ann.who() is None
 
 

@@ -30,7 +30,7 @@ from confobjects.web.people import PERMISSIONS, Person, Role
 from confobjects.web.site import Web
 from tests.web.people import PASSWORD, bearer, make_client, make_people, make_web, token_of
 
-COOKIE = "confobjects-session"
+COOKIE = "confobjects-session-8080"
 
 
 async def _change(call: Call) -> Response:
@@ -140,6 +140,24 @@ def test_a_browser_keeps_the_cookie_to_itself(web: Web, base: str) -> None:
     assert {"httponly", "samesite=strict", "path=/"} <= parts
     assert ("secure" in parts) == base.startswith("https") == stated.startswith("__Host-")
     assert not any(part.startswith(("domain", "expires", "max-age")) for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("base", "name"),
+    [
+        ("http://127.0.0.1:8080", COOKIE),
+        ("http://[::1]:8081", "confobjects-session-8081"),
+        ("http://[::1]", "confobjects-session"),
+        ("http://console.example.com", "confobjects-session"),
+        ("https://console.example.com:8443", "__Host-confobjects-session"),
+    ],
+)
+def test_two_consoles_of_one_machine_have_cookies_of_their_own(web: Web, base: str, name: str) -> None:
+    client = make_client(web, *ENDPOINTS, base=base)
+    client.cookies.set(COOKIE, "of the other console")
+    assert sign_in(client).headers["set-cookie"].partition("=")[0] == name
+    if base.startswith("http:"):
+        assert client.get("/api/v1/session").status_code == 200
 
 
 def test_a_sign_in_does_not_take_over_an_identifier(client: TestClient) -> None:

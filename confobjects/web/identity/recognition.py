@@ -133,7 +133,7 @@ class Identity:
 
     def find_session(self, request: Request, *, used: bool = True) -> Session | None:
         """Return the session of a request, with the person as it is now; None if there is none or it is over."""
-        identifier = request.cookies.get(cookie_name(request))
+        identifier = request.cookies.get(name_cookie(request))
         session = None if identifier is None else self.sessions.find(identifier, used=used)
         if session is None or session.person.way != "account":
             return session
@@ -230,16 +230,23 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client is not None else ""
 
 
-def cookie_name(request: Request) -> str:
-    """Return the name of the cookie. Under TLS its prefix keeps it from being set by others (RFC 6265bis, 4.1.3.2)."""
-    return "__Host-confobjects-session" if request.url.scheme == "https" else "confobjects-session"
+def name_cookie(request: Request, word: str = "session") -> str:
+    """Return the name of a cookie. Under TLS its prefix keeps it from being set by others (RFC 6265bis, 4.1.3.2).
+
+    Without TLS it has the port that the browser asked: a browser keeps one jar for all ports of a host (RFC 6265, section 8.5), and
+    two consoles of one machine would take the cookie from each other.
+    """
+    if request.url.scheme == "https":
+        return f"__Host-confobjects-{word}"
+    port = request.headers.get("host", "").rpartition(":")[2]
+    return f"confobjects-{word}-{port}" if port.isdecimal() and port.isascii() else f"confobjects-{word}"
 
 
 def set_cookie(request: Request, response: Response, signed_in: SignedIn) -> None:
     """Give the browser the identifier of a session; it forgets it when it is closed."""
     secure = request.url.scheme == "https"
     response.set_cookie(
-        cookie_name(request), signed_in.identifier, path="/", secure=secure, httponly=True, samesite="strict"
+        name_cookie(request), signed_in.identifier, path="/", secure=secure, httponly=True, samesite="strict"
     )
     response.headers["Cache-Control"] = "no-store"
 
@@ -247,7 +254,7 @@ def set_cookie(request: Request, response: Response, signed_in: SignedIn) -> Non
 def delete_cookie(request: Request, response: Response) -> None:
     """Have the browser forget the identifier of a session."""
     secure = request.url.scheme == "https"
-    response.delete_cookie(cookie_name(request), path="/", secure=secure, httponly=True, samesite="strict")
+    response.delete_cookie(name_cookie(request), path="/", secure=secure, httponly=True, samesite="strict")
 
 
 def require_own_page(request: Request) -> None:

@@ -25,7 +25,7 @@ from confobjects.errors import ConfobjectsError
 from confobjects.oauth.openid import Attempt
 from confobjects.texts.visible import make_visible
 from confobjects.web.identity.openid import LONGEST, OpenId
-from confobjects.web.identity.recognition import address_of, require_own_page, set_cookie
+from confobjects.web.identity.recognition import address_of, name_cookie, require_own_page, set_cookie
 from confobjects.web.pages.drafts import DRAFTS, Draft
 from confobjects.web.pages.entrance import show_form
 from confobjects.web.pages.returning import choose_way_back
@@ -113,7 +113,7 @@ def _write(attempt: Attempt, back: str) -> str:
 
 def _read(request: Request) -> tuple[Attempt, str]:
     """Return the sign-in that an answer belongs to, and the page that was wanted. Raises NotSignedInError."""
-    text = request.cookies.get(_cookie_name(request), "")
+    text = request.cookies.get(name_cookie(request, _PLACE), "")
     draft = DRAFTS.read(text, "", _PLACE, SECONDS) if text else None
     if draft is not None:
         facts = dict(draft.secrets)
@@ -124,12 +124,8 @@ def _read(request: Request) -> tuple[Attempt, str]:
     raise NotSignedInError("this sign-in was not begun here, or too long ago: begin again")
 
 
-def _cookie_name(request: Request) -> str:
-    return "__Host-confobjects-openid" if request.url.scheme == "https" else "confobjects-openid"
-
-
 def _set_state(request: Request, response: Response, text: str) -> None:
     """Give the browser the text to bring back; an empty one takes it away."""
     secure = request.url.scheme == "https"
     age = SECONDS if text else 0
-    response.set_cookie(_cookie_name(request), text, age, path="/", secure=secure, httponly=True, samesite="lax")
+    response.set_cookie(name_cookie(request, _PLACE), text, age, path="/", secure=secure, httponly=True, samesite="lax")

@@ -75,7 +75,12 @@ def describe_api(registry: Registry, endpoints: Iterable[Endpoint], root: Iterab
 _REFERENCE: Final = re.compile(r'"#/components/schemas/([^"]*)"')
 _SECURITY: Final = {
     "token": {"type": "http", "scheme": "bearer"},
-    "session": {"type": "apiKey", "in": "cookie", "name": "confobjects-session"},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "confobjects-session",
+        "description": "Over TLS the name begins with `__Host-`; without it, it ends with a port that the address has.",
+    },
 }
 _PROBLEM: Final = {"description": "What is wrong.", "content": {MEDIA_TYPE: refer_in_content(answer_name("problem"))}}
 
