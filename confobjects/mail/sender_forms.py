@@ -82,15 +82,16 @@ FIELDS: Final = (*SERVER_FIELDS, *SENDER_FIELDS)
 
 SERVICE_CHOICES: Final = (USED, "sender", "default-sender")
 """The properties of the mail service that say who mail comes from: whether the custom sender is used, that one, the default one."""
+SERVICE_STATE: Final = "enabled"
+"""Its property that says whether mail is accepted."""
 SERVICE_LIMITS: Final = (
-    "enabled",
     "recipient-limit",
     "recipient-window",
     "limited-category",
     "suppress-after",
     "rate-limit",
 )
-"""Its properties that say whether mail is accepted, and how much."""
+"""Its properties that say how much mail is accepted."""
 
 
 def split_address(text: str) -> tuple[str, str]:

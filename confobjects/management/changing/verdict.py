@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.actions import RemedyAction
@@ -225,18 +225,27 @@ class Verdict:
         return [
             problem.replace(fix=fix)
             if (obj := by_path.get(problem.path)) is not None
-            and (fix := next(self._find_fixes(obj, problem, touched.get(obj.path, set())), None))
+            and (fix := next(find_fixes(self.judge_, obj, problem, touched.get(obj.path, set())), None))
             else problem
             for problem in self.problems.errors
         ]
 
-    def _find_fixes(
-        self, obj: ManagedObject, problem: Diagnostic, touched: set[str]
-    ) -> Iterator[tuple[tuple[str, str], ...]]:
-        fixes = [c.fixes for c in obj.definition.constraints if c.name == problem.constraint]
-        for fix in (fix for several in fixes for fix in several):
-            names = [name for name, _ in fix]
-            if touched.isdisjoint(names) and not any(obj.definition.properties[name].is_fixed for name in names):
-                cured = obj.replace(values={**obj.values, **{name: (text,) for name, text in fix}})
-                if not self.judge_.judge(cured).errors:
-                    yield fix
+
+def find_fixes(
+    judge: Judge,
+    obj: ManagedObject,
+    problem: Diagnostic,
+    touched: Collection[str] = (),
+    left: Collection[Diagnostic] = (),
+) -> Iterator[tuple[tuple[str, str], ...]]:
+    """Yield the declared fixes of a violated constraint that change none of the ``touched`` properties.
+
+    With each of them the object is valid, but for problems that may be ``left``.
+    """
+    fixes = [c.fixes for c in obj.definition.constraints if c.name == problem.constraint]
+    for fix in (fix for several in fixes for fix in several):
+        names = [name for name, _ in fix]
+        if not set(names).intersection(touched) and not any(obj.definition.properties[name].is_fixed for name in names):
+            cured = obj.replace(values={**obj.values, **{name: (text,) for name, text in fix}})
+            if all(error in left for error in judge.judge(cured).errors):
+                yield fix

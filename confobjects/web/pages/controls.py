@@ -205,10 +205,16 @@ class FieldMaker:
         without = self._obj.replace(values={n: t for n, t in self._obj.values.items() if n != prop.name})
         texts, origin = self._reader.read_default(without, prop)
         if texts:
-            return ", ".join(mask_secret(prop, text) for text in texts), origin
+            return ", ".join(mask_secret(prop, text) for text in texts), _word_origin(origin)
         if prop.default.kind == "alias":
             return prop.default.sentence, ""
         return "", ""
+
+
+def _word_origin(origin: str) -> str:
+    """Return where a default comes from, with the case that gives it, if there is a condition."""
+    where, _, case = origin.removesuffix(")").partition(" (")
+    return where if case in {"", "otherwise"} else f"{where}, because {case}"
 
 
 def _make_row(prop: PropertyDefinition, control: Control, text: str) -> Row:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, NoSuchObjectError
 from confobjects.management.changing.operations import Operation
+from confobjects.management.changing.verdict import find_fixes
 from confobjects.management.history import records
 from confobjects.objects.changes import PropertyChanges
 from confobjects.objects.model import ManagedObject
@@ -245,18 +246,35 @@ class Editing:
 
         What is not filled in yet is no mistake.
         """
-        told = [one for one in self._judged.errors if one.code != MISSING]
-        own = [one for one in told if one.property in self.object.definition.properties]
-        return self.make_fields(own), [one for one in told if one not in own]
+        own, others = self._sort(one for one in self._judged.errors if one.code != MISSING)
+        return self.make_fields(own), others
+
+    def sort_problems(self, error: ConfobjectsError | None) -> tuple[list[Diagnostic], list[Diagnostic]]:
+        """Return the problems of an error that stand beside a field of the form, and the others.
+
+        One that a declared fix of a constraint mends is among the others, with that fix. A button may do what a command line must
+        not: set what was typed to another value, and mend one mistake of several.
+        """
+        return self._sort(() if error is None else error.diagnostics)
+
+    def _sort(self, problems: Iterable[Diagnostic]) -> tuple[list[Diagnostic], list[Diagnostic]]:
+        told = [self._offer_fix(problem) for problem in problems]
+        known = self.object.definition.properties
+        own = [problem for problem in told if problem.property in known and not problem.fix]
+        return own, [problem for problem in told if problem not in own]
+
+    def _offer_fix(self, problem: Diagnostic) -> Diagnostic:
+        if (
+            problem.fix
+            or not problem.constraint
+            or problem.path != str(self.operation.resolve_path(self.context.registry))
+        ):
+            return problem
+        judge = self.context.site.make_judge(self._world)
+        left = [one for one in self._judged.errors if one.constraint != problem.constraint]
+        return problem.replace(fix=next(find_fixes(judge, self._shown(), problem, left=left), ()))
 
     def _shown(self) -> ManagedObject:
         """Return the object with what was typed, as the defaults on the form see it."""
         values = {**self.object.values, **self.wanted}
         return self.object.replace(values={name: texts for name, texts in values.items() if texts})
-
-
-def split_problems(error: ConfobjectsError, properties: Iterable[str]) -> tuple[list[Diagnostic], list[Diagnostic]]:
-    """Return the problems of an error that belong to a property of a form, and the others."""
-    known = set(properties)
-    own = [problem for problem in error.diagnostics if problem.property in known and not problem.fix]
-    return own, [problem for problem in error.diagnostics if problem not in own]

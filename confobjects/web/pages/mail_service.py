@@ -10,11 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.errors import ConfobjectsError, MailError
-from confobjects.mail.sender_forms import SERVICE_CHOICES, SERVICE_LIMITS
+from confobjects.mail.sender_forms import SERVICE_CHOICES, SERVICE_LIMITS, SERVICE_STATE
 from confobjects.mail.setup import SENDER_KIND
 from confobjects.service.places import KIND
 from confobjects.web.addresses import Addresses
-from confobjects.web.pages.editing import Editing, split_problems
+from confobjects.web.pages.editing import Editing
 from confobjects.web.pages.ledgers import load_service, open_ledger
 from confobjects.web.pages.outcomes import NOTHING, Outcome, describe_saved
 from confobjects.web.pages.reviewing import show_plan
@@ -89,15 +89,13 @@ def _test_sender(call: Call, editing: Editing, tells: Show | None) -> None:
 
 def _show_service(call: Call, editing: Editing, outcome: Outcome) -> View:
     context = editing.context
-    told = [] if outcome.error is None else list(outcome.error.diagnostics)
-    own, others = (
-        ([], told) if outcome.error is None else split_problems(outcome.error, editing.object.definition.properties)
-    )
+    own, others = editing.sort_problems(outcome.error)
     fields = {one.name: one for one in editing.make_fields(own)}
     addresses = Addresses.of(context.registry)
     number = call.request.query_params.get("saved", "")
     used, custom, default = SERVICE_CHOICES
     data: dict[str, Any] = {
+        "state": fields[SERVICE_STATE],
         "used": fields[used],
         "is_used": _choose_shown(editing, used),
         "custom": fields[custom],

@@ -37,7 +37,7 @@ TASKS: Final = (
     ("Queue", "/queue", "mail-service"),
     ("Recipients", "/recipients", "mail-service"),
 )
-"""The pages of tasks, each with the kind that it is about."""
+"""The pages of tasks, each with the kind that it is about. That of a kind with one object leads to all of its properties."""
 _MORE: Final = (
     ("History", "/history"),
     ("Graph", "/graph"),
@@ -65,10 +65,10 @@ def make_frame(call: Call, context: ManagementContext | None) -> dict[str, Any]:
 def _make_menu(registry: Registry) -> Iterator[Group]:
     known = registry.relations()
     yield Group("", tuple(Link(label, address) for label, address, kind in TASKS if not kind or kind in known))
-    addresses = Addresses.of(registry)
+    addresses, has_task = Addresses.of(registry), {kind for _, _, kind in TASKS}
     groups: dict[str, list[Link]] = {}
     for relation in registry.children("root"):
-        if relation.hidden:
+        if relation.hidden or (not relation.named and relation.name in has_task):
             continue
         tags = registry.definition(relation.target).tags
         words = relation.friendly_plural if relation.named else relation.friendly

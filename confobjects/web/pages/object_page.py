@@ -9,7 +9,6 @@ from confobjects.management.verifying import judge_verifications
 from confobjects.records import Record
 from confobjects.texts.sentences import capitalise
 from confobjects.web.addresses import Addresses
-from confobjects.web.pages.editing import split_problems
 from confobjects.web.pages.outcomes import describe_saved
 from confobjects.web.pages.places import list_crumbs
 from confobjects.web.pages.reviewing import show_plan
@@ -33,9 +32,9 @@ _LATEST: Final = 5
 
 def show_object(call: Call, editing: Editing, outcome: Outcome) -> View:
     """Return the page of an object: its form, and what a review found."""
-    error, report = outcome.error, outcome.report
+    report = outcome.report
     obj, registry, context = editing.object, editing.context.registry, editing.context
-    own, others = ([], []) if error is None else split_problems(error, obj.definition.properties)
+    own, others = editing.sort_problems(outcome.error)
     relation = editing.relation
     short = registry.short_type_of(obj.definition, relation)
     name = editing.names[-1] if editing.names and relation.named else ""

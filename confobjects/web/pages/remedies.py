@@ -6,10 +6,10 @@ Law: an action that the console can carry out is a button or a link; any other i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from confobjects.actions import RemedyAction, Verb, plain
+from confobjects.actions import RemedyAction, Verb, as_parts, plain, remedy_text
 from confobjects.records import Record
 
 if TYPE_CHECKING:
@@ -90,6 +90,25 @@ def offer_remedies(problem: Diagnostic) -> list[Offer]:
         if offer is not None:
             found.append(offer)
     return list({(one.name, one.value, one.to): one for one in found}.values())
+
+
+def offer_once(problems: Sequence[Diagnostic]) -> list[tuple[Diagnostic, list[Offer]]]:
+    """Return problems of one page, each with what is offered to mend it; what several offer stands beside the last of them."""
+    found: list[tuple[Diagnostic, list[Offer]]] = []
+    seen = set[Offer]()
+    for problem in reversed(problems):
+        fresh = [one for one in offer_remedies(problem) if one not in seen]
+        seen.update(fresh)
+        found.append((problem, fresh))
+    return found[::-1]
+
+
+def explain(problem: Diagnostic, *, buttons: bool = False) -> list[str]:
+    """Return what explains a problem, below its summary. A remedy that is nothing but ``buttons`` is not said as well."""
+    words = [remedy_text(problem.remedy, say)] if problem.remedy else []
+    offered = {action for action in problem.list_actions() if action.verb in _OFFERS}
+    is_offered = buttons and all(part in offered for part in as_parts(problem.remedy))
+    return [*problem.detail_lines(), *([] if is_offered else words)]
 
 
 def read_fix(text: str) -> list[tuple[str, str]]:

@@ -9,10 +9,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from confobjects.diagnostics import Diagnostic
 from confobjects.texts.visible import make_block_visible, make_visible
 from confobjects.web.pages.assets import locate_asset
-from confobjects.web.pages.remedies import offer_remedies, say
+from confobjects.web.pages.remedies import explain, offer_once
 
 
 def render_template(name: str, data: Mapping[str, Any]) -> str:
@@ -37,7 +36,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters.update(exact=_write_exact, block=_write_block, when=_write_time)
-    environment.globals.update(asset=locate_asset, offer=offer_remedies, details=_list_details)
+    environment.globals.update(asset=locate_asset, offer_once=offer_once, details=explain)
     return environment
 
 
@@ -65,10 +64,3 @@ def _write_time(text: str) -> Markup:
         return escape(_show(text))
     shown = f"{day} {rest.removesuffix('Z').partition('.')[0]} UTC"
     return Markup('<time datetime="{}">{}</time>').format(text, make_visible(shown))
-
-
-def _list_details(problem: Diagnostic) -> list[str]:
-    """Return what explains a problem, below its summary."""
-    from confobjects.actions import remedy_text
-
-    return [*problem.detail_lines(), *([remedy_text(problem.remedy, say)] if problem.remedy else [])]

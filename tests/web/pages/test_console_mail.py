@@ -73,6 +73,11 @@ def test_a_wrong_limit_is_explained_beside_its_field(console: Console) -> None:
     assert any(found.get("name") == "value:recipient-limit" and "aria-invalid" in found for _, found in page.attributes)
 
 
+def test_whether_mail_is_accepted_is_no_limit(console: Console) -> None:
+    page = console.visit("/mail-service")
+    assert page.source.index('id="field:enabled"') < page.source.index("<h2>Limits</h2>")
+
+
 def test_the_service_says_what_is_wrong_with_it(console: Console) -> None:
     assert "no runner is alive" in console.visit("/mail-service").text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -325,3 +326,64 @@ def test_a_secret_on_a_form_that_is_judged_does_not_come_back(console: Console) 
     assert "wrong-text" in told
     assert "a new canary" not in told
     assert SECRET not in told
+
+
+# -- what is said, and offered ---------------------------------------------------------------------------------------
+
+
+def test_no_two_entries_of_the_menu_read_alike(console: Console) -> None:
+    menu = console.visit("/").source.partition("<nav")[2].partition("</nav>")[0]
+    labels = [one.casefold() for one in re.findall(r">([^<>]+)</a>", menu)]
+    assert "mail service" in labels
+    assert sorted(set(labels)) == sorted(labels)
+
+
+def test_what_was_typed_is_mended_by_a_button_as_well(console: Console, tmp_path: Path) -> None:
+    console.visit("/objects/mail-servers/one")
+    page = console.press("Review", {"value:use-ssl": "true", "value:use-start-tls": "true"})
+    assert page.status == 422
+    page = console.press("Set use-start-tls to false")
+    assert page.status == 200
+    console.visit("/new/mail-servers?type=external-smtp")
+    filled = {
+        "name": "java",
+        "value:smtp-server": "smtp.example.com:465",
+        "value:authentication": "username-password",
+        "value:auth-username": "ann@example.com",
+        "value:auth-password": "x",
+        "value:socket-factory-class": "javax.net.ssl.SSLSocketFactory",
+        "value:socket-factory-port": "465",
+        "value:use-start-tls": "true",
+    }
+    page = console.press("Review", filled)
+    assert "only one of them can be used" in page.text
+    page = console.press("Set use-start-tls to false")  # though there is another mistake
+    assert "only one of them can be used" not in page.text
+    assert "enabled" in page.text
+    console.press("Save", {"value:enabled": "false"})
+    assert stored(tmp_path, "java")["use-start-tls"] == ("false",)
+
+
+def test_each_sentence_beside_a_field_stands_by_itself(console: Console) -> None:
+    page = console.visit("/new/mail-servers?type=external-smtp")
+    page = console.press("Review", {"name": "java", "value:authentication": "oauth2", "value:smtp-server": "a b"})
+    told = re.findall(r'<p class="wrong-text">(.*?)</p>', page.source, re.DOTALL)
+    assert len(told) > len([one for one in told if "<strong>" in one]) > 1
+    assert all(one.endswith("</strong>") for one in told if "<strong>" in one)
+
+
+def test_a_default_of_the_last_case_is_only_a_default(console: Console) -> None:
+    page = console.visit("/new/mail-servers?type=external-smtp")
+    assert "false (default)" in page.text
+    page = console.press("Review", {"name": "x", "value:socket-factory-class": "javax.net.ssl.SSLSocketFactory"})
+    assert "true (default, because socket-factory-class is javax.net.ssl.SSLSocketFactory" in page.text
+    assert "otherwise" not in page.text
+
+
+def test_a_save_that_failed_offers_the_save_without_a_test_once(console: Console) -> None:
+    with console.client:
+        console.visit("/objects/mail-servers/one")
+        console.press("Test connection and save", {"value:smtp-server": "127.0.0.1:1", "value:auth-password": "x"})
+        page = console.wait_for_end()
+    assert page.source.count("Save without a test") == 1
+    assert page.form("Save without a test").buttons["Save without a test"] == ("do", "save-untested")
