@@ -5,6 +5,7 @@ Laws of this module:
 1. What a page needs is found in a thread, in one view of the configuration; the template gets data and asks for nothing.
 2. A mistake is a page as well, with the status of its error.
 3. Every page is private: no cache keeps it.
+4. No page has a status of gateways (:data:`_OF_GATEWAYS`): proxies put a page of their own in its place.
 """
 
 from __future__ import annotations
@@ -120,7 +121,11 @@ def make_page(found: View, frame: Mapping[str, Any]) -> Response:
         found.template,
         {**frame, "title": found.title, **({"is_shown_anew": True} if found.is_live else {}), **found.data},
     )
-    return Response(text, found.status, HEADERS, "text/html")
+    return Response(text, _OF_GATEWAYS.get(found.status, found.status), HEADERS, "text/html")
+
+
+_OF_GATEWAYS: Final = {502: 422, 504: 422}
+"""What a page has in place of the status of a gateway: what was asked for was understood, and could not be carried out."""
 
 
 # -- mistakes ----------------------------------------------------------------------------------------------------------
