@@ -38,11 +38,15 @@ Way = Literal["account", "token", "directory", "openid"]
 
 
 class Person(Record):
-    """Somebody who has signed in. ``name`` is what the history records, ``way`` how they signed in."""
+    """Somebody who has signed in. ``name`` is what the history records, ``way`` how they signed in.
+
+    ``display`` is what they are called, if that is shorter: whoever signs in elsewhere may have chosen it, so it identifies nobody.
+    """
 
     name: str
     role: Role
     way: Way
+    display: str = ""
 
     def may(self, permission: Permission) -> bool:
         """Tell whether the role of this person permits something."""

@@ -72,7 +72,7 @@ def sign_in(context: ManagementContext, rule: DirectoryRule, name: str, password
         if dn is None or not people.accepts(dn, password):
             return None
     role = find_role(context, rule, dn)
-    return None if role is None else Person(str(dn), role, "directory")
+    return None if role is None else Person(str(dn), role, "directory", dn.name)
 
 
 def find_role(context: ManagementContext, rule: DirectoryRule, dn: DN) -> Role | None:

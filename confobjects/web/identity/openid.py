@@ -89,7 +89,7 @@ class OpenId:
         role = find_role(self._rule, claims)
         if role is None:
             raise NotPermittedError("you have signed in, but nothing gives you a role here")
-        return Person(name_person(claims), role, "openid")
+        return Person(name_person(claims), role, "openid", _find_display(claims))
 
     def _redeem(self, code: str, issuer: str | None, attempt: Attempt) -> Mapping[str, Any]:
         is_told = issuer is not None or self._provider.discover().tells_issuer
@@ -121,5 +121,11 @@ def find_role(rule: OpenIdRule, claims: Mapping[str, Any]) -> Role | None:
 def name_person(claims: Mapping[str, Any]) -> str:
     """Return what the history calls the subject of an ID token, such as ``openid:248289761001 (ann)``."""
     subject = quote(str(claims["sub"]), safe="!\"#$&'*+,-./:;<=>?@[\\]^_`{|}~")
+    shown = _find_display(claims)
+    return f"{PREFIX}{subject}{f' ({shown})' if shown else ''}"
+
+
+def _find_display(claims: Mapping[str, Any]) -> str:
+    """Return what a person is called; empty if no claim says it."""
     shown = next((claims[name] for name in _SHOWN if isinstance(claims.get(name), str) and claims[name]), "")
-    return f"{PREFIX}{subject}{f' ({make_visible(shown)[:_LONGEST_SHOWN]})' if shown else ''}"
+    return make_visible(shown)[:_LONGEST_SHOWN]
