@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from confobjects.errors import ConfobjectsError
 from confobjects.management import ChangeSignature, ManagementContext, Site
 from confobjects.management.changing.operations import operation_for
-from confobjects.management.history.records import record_of
+from confobjects.management.history.records import rebuild_each, record_of
 from confobjects.management.history.undoing import plan_undo
 from confobjects.objects.changes import ObjectChange
 from confobjects.objects.evaluating import evaluate_defaults
@@ -70,6 +70,10 @@ def test_applied_backwards_the_history_gives_every_moment(plans: list[list[Any]]
     for number, picture in pictures.items():
         assert picture_of(ctx.as_of(number).values()) == picture
     assert picture_of(ctx.as_of(0).values()) == {}
+    every = rebuild_each(ctx.site, range(len(ctx.history()) + 1))
+    assert {n: picture_of(objects.values()) for n, objects in every.items()} == {
+        n: picture_of(ctx.as_of(n).values()) for n in every
+    }
 
 
 @settings(max_examples=60)

@@ -285,15 +285,27 @@ def rebuild_as_of(site: Site, number: int) -> Objects:
     did is not known. A missing secret is masked. Raises :class:`~confobjects.errors.NoSuchObjectError`,
     and :class:`~confobjects.errors.UnknownNameError` when the definitions no longer know an object.
     """
-    found = read_records(site)
-    if number:
-        find_record(found, number)
+    return rebuild_each(site, (number,))[number]
+
+
+def rebuild_each(site: Site, numbers: Iterable[int]) -> dict[int, Objects]:
+    """Return what :func:`rebuild_as_of` does for several changes, by number; what is the same after two of them is one object.
+
+    The less was changed since the oldest of them, the less time it takes.
+    """
+    wanted = sorted(set(numbers), reverse=True)
+    found = [record_of(noted) for noted in site.storage.history(max(0, wanted[-1] - 1))]
+    for number in wanted:
+        if number and all(one.number != number for one in found):
+            find_record(read_records(site), number)
     world = site.open_world()
     objects = {obj.path: obj for obj in site.all_objects(world) if obj.path in world.entries}
-    for one in reversed(found):
-        if one.number > number:
-            revert_record(objects, one, site.registry)
-    return objects
+    made: dict[int, Objects] = {}
+    for number in wanted:
+        while found and found[-1].number > number:
+            revert_record(objects, found.pop(), site.registry)
+        made[number] = dict(objects)
+    return made
 
 
 def revert_record(objects: Objects, one: HistoryRecord, registry: Registry) -> None:

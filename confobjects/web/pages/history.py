@@ -183,7 +183,9 @@ def _compare(context: ManagementContext, older: int, newer: int) -> Plan:
     from confobjects.mapping.documents import state_of
 
     registry = context.registry
+    found = records.rebuild_each(context.site, (older, newer))
     one, other = (
-        {path: state_of(obj, registry) for path, obj in context.as_of(number).items()} for number in (older, newer)
+        {path: state_of(obj, registry) for path, obj in found[there].items() if found[beside].get(path) is not obj}
+        for there, beside in ((older, newer), (newer, older))
     )
     return show_differences(list(find_differences(one, other, registry)))
