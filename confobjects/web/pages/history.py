@@ -159,9 +159,12 @@ def undo_change(call: Call, context: ManagementContext, form: Form) -> View | Re
 
 
 def compare(call: Call, context: ManagementContext) -> View:
-    """Return the page on which two versions of the configuration are compared: as they were right after two changes."""
+    """Return the page on which two versions of the configuration are compared: as they were right after two changes.
+
+    The last change is compared with the one before it, unless others are asked for.
+    """
     numbers = [one.number for one in context.outline()]
-    older, newer = (_choose(call, name, numbers, default) for name, default in (("from", 0), ("to", -1)))
+    older, newer = (_choose(call, name, numbers, default) for name, default in (("from", -2), ("to", -1)))
     older, newer = sorted((older, newer))
     shown = [one for one in numbers if one in {older, newer} or one > numbers[-1] - _OFFERED]
     data = {"numbers": [0, *shown], "older": older, "newer": newer, "plan": _compare(context, older, newer)}
@@ -171,7 +174,7 @@ def compare(call: Call, context: ManagementContext) -> View:
 def _choose(call: Call, name: str, numbers: Sequence[int], default: int) -> int:
     text = call.request.query_params.get(name, "")
     if not text:
-        return 0 if not numbers or default == 0 else numbers[default]
+        return 0 if len(numbers) < -default else numbers[default]
     number = _read_number(text)
     if number and number not in numbers:
         raise NoSuchObjectError(f"there is no change {number}")
