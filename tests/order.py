@@ -17,6 +17,7 @@ LONG: Final = (
     "web/browser/test_product_flows.py",
     "web/browser/test_everybody.py",
     "service/test_guide.py",
+    "packaging/test_install.py",
     "cli/test_followers_running.py",
     "storage/ldap/test_guide.py",
     "storage/ldap/test_fail_over.py",

@@ -29,14 +29,20 @@ def built(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """
     source = tmp_path_factory.mktemp("source")
     output = tmp_path_factory.mktemp("dist")
-    for name in BUILT_FROM:
-        _copy(checkout / name, source / name)
+    copy_sources(checkout, source)
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(output), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     [wheel] = output.glob("*.whl")
     [sdist] = output.glob("*.tar.gz")
     return Built(wheel, sdist)
+
+
+def copy_sources(checkout: Path, target: Path) -> None:
+    """Copy what the library is built from into a folder, which is made."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in BUILT_FROM:
+        _copy(checkout / name, target / name)
 
 
 def _copy(source: Path, target: Path) -> None:
