@@ -18,6 +18,7 @@ LONG: Final = (
     "web/browser/test_everybody.py",
     "service/test_guide.py",
     "packaging/test_install.py",
+    "cli/test_demo_kept.py",
     "cli/test_followers_running.py",
     "storage/ldap/test_guide.py",
     "storage/ldap/test_fail_over.py",

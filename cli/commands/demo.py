@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from typing import TYPE_CHECKING, Final, Self
 
 import click
@@ -33,9 +33,14 @@ if TYPE_CHECKING:
 
 _HELP = """Configure a mail server and send a mail through it, on this machine.
 
-Everything happens in a temporary directory and on a loopback port, and is removed afterwards. Needs the extra "demo"."""
+Everything happens in a temporary directory and on a loopback port, and is removed afterwards. Needs the extra "demo".
+With --keep, servers for the commands of the guide are started then, and run until Ctrl-C or SIGTERM. A file that a shell can
+source has the variables that the pages use."""
+_STOPPED: Final = 143
+"""The exit status of a story that a signal ended: that of SIGTERM in a shell."""
 _PATIENCE: Final = 30.0
 """Seconds for what runs in the background to end."""
+_NOT_STARTED: Final = "# Not started are the servers of $DNS (mail.md), and of $TOKENS and $REFRESH_TOKEN (backup.md)."
 _VARIABLES = (
     "CONFOBJECTS_URL",
     "CONFOBJECTS_INSTANCE",
@@ -48,7 +53,8 @@ _VARIABLES = (
 
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
-    return make_command(words, registry, [], _run, _HELP)
+    keep = click.Option(["--keep"], is_flag=True, help="Then run servers for the guide, and print its variables.")
+    return make_command(words, registry, [keep], _run, _HELP)
 
 
 class StoryLine(Record):
@@ -59,7 +65,18 @@ class StoryLine(Record):
     status: int = 0
 
 
-def _run(invocation: Invocation) -> int:
+def _run(invocation: Invocation, keep: bool) -> int:
+    from ..watching.signals import StopRequest, stop_on_signals
+
+    try:
+        with stop_on_signals():
+            _play(invocation, keep=keep)
+    except StopRequest:
+        return _STOPPED
+    return 0
+
+
+def _play(invocation: Invocation, *, keep: bool) -> None:
     import tempfile
 
     demo = _import_server()
@@ -74,8 +91,36 @@ def _run(invocation: Invocation) -> int:
         for step in _read_story(port=server.port):
             story.play(step)
         invocation.say("\n# What arrived:\n" + "\n".join(f"  {line}" for line in server.received_lines()))
-    invocation.say("\n# Done: the mails went out over verified TLS, through the configured mail server.")
-    return 0
+        invocation.say("\n# Done: the mails went out over verified TLS, through the configured mail server.")
+        if keep:
+            _run_guide_servers(invocation, directory)
+
+
+def _run_guide_servers(invocation: Invocation, directory: str) -> None:
+    """Run the servers of the guide until a signal ends it; the variables are printed, and written for a shell to source."""
+    import signal
+
+    from confobjects.storage.replacing import Replacement
+
+    from ..guide_servers import GuideServers, list_missing, render_exports
+    from ..watching.signals import StopRequest
+
+    with GuideServers(directory) as servers:
+        exports = render_exports(servers.variables)
+        path = os.path.join(directory, "variables.sh")
+        with Replacement(path, exports.encode()) as file:
+            file.take_place()
+        about = [
+            f"# Mail servers for the guide run on this machine; their certificates are in {directory}.",
+            _NOT_STARTED,
+        ]
+        about += [f"# Missing: {sentence}" for sentence in list_missing()]
+        about.append(f"# In another shell: . {path}    (Ctrl-C here ends the servers)")
+        invocation.say("\n".join(["", *about, exports.rstrip()]))
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt, StopRequest):
+            while True:
+                signal.pause()
 
 
 def _import_server() -> type[DemoServer]:
