@@ -13,7 +13,7 @@ PYTEST =
 WORKERS = 3
 
 .NOTPARALLEL:
-.PHONY: help demo test interop interop-opendj check lint types imports docs-check coverage endurance format bench mutants fuzz audit clean
+.PHONY: help demo test interop interop-opendj check lint types imports docs-check man screenshots coverage endurance format bench mutants fuzz audit clean
 
 help:
 	@echo 'make demo    show the main job on this machine: configure a mail server, send a mail through it'
@@ -21,6 +21,7 @@ help:
 	@echo 'make interop try it with heavy servers: Keycloak (180 MB) and OpenDJ, which Maven brings'
 	@echo 'make interop-opendj try it with OpenDJ alone (84 MB)'
 	@echo 'make check   style, types, architecture, documentation'
+	@echo 'make man     write the manual pages to build/man/man1'
 	@echo 'make screenshots take the pictures of README and guide anew, from the running console'
 	@echo 'make coverage run the tests and measure which lines they reach'
 	@echo 'make endurance run the tests that act at random for longer'
@@ -69,6 +70,10 @@ imports:
 docs-check:
 	$(SETUP) dev
 	@if test -f tests/docs_check.py; then $(PY) -m tests.docs_check; fi
+
+man:
+	$(SETUP) demo
+	@$(PY) -m confobjects.cli.manual build/man/man1
 
 coverage: PYTEST += --cov --cov-report=term:skip-covered
 coverage: test

@@ -161,6 +161,12 @@ SERVERS: Mapping[str, Server] = {
             used_by="tests/docs/test_systemd.py",
         ),
         Server(
+            name="groff",
+            packages=("groff-base",),
+            probes={"groff": "groff"},
+            used_by="tests/cli/test_manual.py",
+        ),
+        Server(
             name="namespaces",
             packages=("util-linux",),
             probes={"unshare": "unshare", "setpriv": "setpriv"},
