@@ -99,9 +99,9 @@ def test_somebody_signs_in_and_lands_where_they_wanted_to(ann: Newcomer, server:
     assert 'content="0; url=/history"' in landed.text
     found = ann.who()
     assert (found["name"], found["role"], found["way"]) == (f"openid:{SUBJECT} (ann)", "operator", "openid")
-    page = ann.client.get("/history")
-    assert page.status_code == 200
-    assert f'<span title="openid:{SUBJECT} (ann)">ann</span>' in page.text
+    shown = ann.client.get("/history")
+    assert shown.status_code == 200
+    assert f'<span title="openid:{SUBJECT} (ann)">ann</span>' in shown.text
     assert server.fetches == ["authorization_code"]
 
 

@@ -178,7 +178,6 @@ class Everything:
             "id": [self.mail, "nothing"],
             "key": ["nothing"],
             "secret": ["nothing"],
-            "sender": ["nobody"],
             "fingerprint": ["nothing"],
         }
         holes = _HOLE.findall(path)
