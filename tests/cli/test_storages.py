@@ -25,6 +25,10 @@ PLACES = (
     (re.compile(r"2> watching \S+: "), "2> watching PLACE: "),
     (re.compile(r",cn=(config|session [^\"]*)\" is not part of"), ',BASE" is not part of'),
     (re.compile(r"2>   remedy: the first change (creates|makes) it.*"), "2>   remedy: the first change makes it"),
+    (
+        re.compile(r"It comes back with: confobjects undo \d+"),
+        "It comes back",
+    ),  # 389-ds counts both steps of a deletion
     (re.compile(r"sqlite:\S+?(?:\.ledger|/ledger/[0-9a-f]{32})(?![\w.])"), "LEDGER"),
 )
 

@@ -343,7 +343,7 @@ CHANGING: dict[str, list[str]] = {
     "definitions remove": ["definitions", "remove", "service"],
 }
 READING = {
-    "account", "check", "completion", "demo", "describe", "diff", "explain", "export", "followers", "graph", "history", "init",
+    "account", "check", "completion", "demo", "describe", "diff", "explain", "export", "family", "followers", "graph", "history", "init",
     "json-schema", "ldap-schema", "list-properties", "mail-queue", "mail-quota", "mail-service", "new-definition", "run-mail-service", "send-mail", "send-test-email", "serve", "test-alert-handler", "test-mail-server",
     "test-oauth2-provider",
     "token", "watch",

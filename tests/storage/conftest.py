@@ -57,6 +57,7 @@ def on_slapd(server: Slapd) -> Storage:
 def as_foreign(server: Slapd, folder: Path) -> Storage:
     """Return a storage that treats slapd as a server with a schema of its own."""
     options: dict[str, Any] = {"bind_dn": openldap.ROOT_DN, "bind_password": openldap.PASSWORD, "deadline": 2.0}
+    on_slapd(server).close()  # what is there as if it were ours is not seen the other way
     own: dict[str, Any] = {"server_schema": True, "state_url": f"ldif:{folder / 'state.ldif'}"}
     return emptied(open_storage(server.url, base=BASE, **options, **own))
 

@@ -202,7 +202,7 @@ FORMS: Final = {
     "long": ["-v", "--displayCommand", "--debug", "--advanced"],
     "recorded": ["--commandFilePath", "{dir}/commands"],
 }
-WITHOUT_A_CONFIGURATION: Final = {"demo": "it makes its own"}
+WITHOUT_A_CONFIGURATION: Final = {"demo": "it makes its own", "family": "it is about files of this machine"}
 
 
 def make_strays(entries: list[Entry], base: DN) -> Iterator[Entry]:
