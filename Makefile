@@ -51,6 +51,11 @@ interop-opendj:
 	@$(PY) -m tests.servers.packages java maven slapd
 	@CONFOBJECTS_INTEROP=1 $(PY) -m pytest tests/interop/opendj $(PYTEST)
 
+screenshots:
+	$(SETUP) test
+	@$(PY) -m tests.servers.packages chromium postfix
+	@$(PY) -m tests.web.browser.screenshots
+
 check: lint types imports docs-check
 
 lint:

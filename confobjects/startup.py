@@ -106,7 +106,8 @@ def open(  # noqa: A001, PLR0913 - the verb of the public face: confobjects.open
     variables = os.environ if environment is None else environment
     where = find_place(url, None, variables)
     options = {**_find_state(where.url, variables), **options}
-    opened = read_configuration(where.url, choose_definitions(definitions, variables), missing_ok=missing_ok, **options)
+    chosen = choose_definitions(definitions, family, variables)
+    opened = read_configuration(where.url, chosen, missing_ok=missing_ok, **options)
     return manage(opened, command, variables)
 
 
@@ -118,9 +119,11 @@ def _find_state(url: str, environment: Mapping[str, str]) -> dict[str, str]:
     return {"state_url": place} if place and is_directory(url) else {}
 
 
-def choose_definitions(given: Sequence[str] | Registry, environment: Mapping[str, str]) -> Sequence[str] | Registry:
-    """Return the definitions that a caller gives, else the directories that the environment names."""
-    return given or directories_of(environment)
+def choose_definitions(
+    given: Sequence[str] | Registry, family: str | None, environment: Mapping[str, str]
+) -> DefinitionChoice | Registry:
+    """Return the definitions that a caller gives, completed by what the environment names."""
+    return given if isinstance(given, Registry) else DefinitionChoice.of(given, family, environment)
 
 
 class OpenConfiguration(Record):
@@ -376,7 +379,8 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
         own_files=(options.get("key_store"),),
     )
     options = {**_find_state(where.url, variables), **options}
-    opened = read_configuration(where.url, choose_definitions(definitions, variables), missing_ok=missing_ok, **options)
+    chosen = choose_definitions(definitions, family, variables)
+    opened = read_configuration(where.url, chosen, missing_ok=missing_ok, **options)
     from confobjects.management.judging import judge_all
     from confobjects.objects.evaluating import make_evaluator
 

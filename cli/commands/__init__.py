@@ -67,6 +67,9 @@ SPECIAL: Final[dict[str, CommandRow]] = {
     "diff": CommandRow("diff", _LOOK, "Compare two configurations."),
     "explain": CommandRow("explain", _LOOK, "Show how an expression gets its value.", "none"),
     "export": CommandRow("export", _LOOK, "Print the whole configuration as a document."),
+    "family": CommandRow(
+        "family", _CHANGE, "Manage families of definitions: those of another product's servers.", "own"
+    ),
     "followers": CommandRow(
         "followers", _SERVICES, "Show which running services have the newest change in effect.", "none"
     ),
@@ -104,40 +107,6 @@ SPECIAL: Final[dict[str, CommandRow]] = {
     "watch": CommandRow(
         "watch", _SERVICES, "Show changes as they come into effect, and run a command for each.", "none"
     ),
-    "check": CommandRow("check", "Check the whole configuration as a starting service would."),
-    "completion": CommandRow("completion", "Print the completion script for a shell.", "shown"),
-    "configure-mail": CommandRow("configure_mail", "Set up a mail server and a sender, with what providers document."),
-    "copy": CommandRow("copy", "Copy a configuration to another storage.", "none"),
-    "definitions": CommandRow("definitions", "Manage the definitions that the configuration holds.", "none"),
-    "demo": CommandRow("demo", "Configure a mail server and send a mail through it, on this machine.", "none"),
-    "describe": CommandRow("describe", "Explain an object or a property.", "shown"),
-    "diff": CommandRow("diff", "Compare two configurations."),
-    "explain": CommandRow("explain", "Show how an expression gets its value.", "none"),
-    "family": CommandRow("family", "Manage families of definitions: those of another product's servers.", "own"),
-    "followers": CommandRow("followers", "Show which running services have the newest change in effect.", "none"),
-    "graph": CommandRow("graph", "Print objects and their references as a graph."),
-    "history": CommandRow("history", "Show the changes of the configuration, and who made them."),
-    "export": CommandRow("export", "Print the whole configuration as a document."),
-    "init": CommandRow("init", "Create the base and the branches of a configuration."),
-    "json-schema": CommandRow("json_schema", "Print the JSON Schema of an object.", "shown"),
-    "ldap-schema": CommandRow("ldap_schema", "Print the LDAP schema and access rules of the definitions.", "shown"),
-    "list-properties": CommandRow("list_properties", "List the properties of objects with their syntax.", "shown"),
-    "mail-queue": CommandRow("mail_queue", "Show the mails of the mail service; send them again or give them up."),
-    "mail-quota": CommandRow("mail_quota", "Show and reset the quotas of addresses; lift suppressions."),
-    "mail-service": CommandRow("mail_service", "Show how the mail service is, and whether something is wrong."),
-    "new-definition": CommandRow("new_definition", "Write a definition to start from.", "none"),
-    "rename": CommandRow("rename", "Rename an object and update the references to it."),
-    "run-mail-service": CommandRow("run_mail_service", "Deliver what the mail service has accepted.", "none"),
-    "seal": CommandRow("seal", "Manage the keys that secrets are sealed with."),
-    "send-mail": CommandRow("send_mail", "Hand a mail in to the mail service."),
-    "send-test-email": CommandRow("send_test_email", "Send a test mail through a mail server."),
-    "serve": CommandRow("confobjects.web.commands.serve", "Serve the console and the API.", "none"),
-    "test-alert-handler": CommandRow("test_alert_handler", "Hand in a mail like those of an alert handler."),
-    "test-mail-server": CommandRow("test_mail_server", "Test a mail server stage by stage, and say what is wrong."),
-    "test-oauth2-provider": CommandRow("test_oauth2_provider", "Fetch an access token, and say what is wrong."),
-    "token": CommandRow("confobjects.web.commands.token", "Manage the tokens that programs sign in with.", "none"),
-    "undo": CommandRow("undo", "Undo a change of the history."),
-    "watch": CommandRow("watch", "Show changes as they come into effect, and run a command for each.", "none"),
 }
 """Every command that is not generated. A new one is a row and a module with a function ``build(words, registry)``."""
 

@@ -14,6 +14,7 @@ from confobjects.mail.expiry import Period, find_expiring
 from confobjects.management.documents.copying import find_exposed, find_risks
 from confobjects.management.judging import judge_all
 from confobjects.management.restarting import warn_of_waiting
+from confobjects.objects.pointing import find_unreadable
 from confobjects.records import Record
 from confobjects.texts.visible import make_visible
 
@@ -113,16 +114,16 @@ def check_site(stored: Site, evaluate: Evaluator, instance_directory: str, *, el
     unusable = [problem for one in site.registry.unusable for problem in one.problems]
     remarks = [warning for warning in configuration.warnings if warning.replace(severity="error") not in unusable]
     here = () if problems or elsewhere else configuration  # the stores of another machine are not here
-    ending = [problem.replace(severity="warning") for problem in find_expiring(here, time(), _read_store)]
+    ending = tuple(problem.replace(severity="warning") for problem in find_expiring(here, time(), _read_store))
     told = {(one.path, one.property) for one in ending}
     missing = [
         one for one in find_unreadable(here, site.registry, _look_at_path) if (one.path, one.property) not in told
     ]
     clear = () if problems else _find_clear(site)
-    untested, told = ([], ()) if problems else _find_untested(stored, configuration)
+    untested, said = ([], ()) if problems else _find_untested(stored, configuration)
     waiting = tuple(warn_of_waiting(stored)) if stored.storage.is_foreign else ()
-    warnings = (*remarks, *find_exposed(site), *find_risks(site), *clear, *ending, *told, *waiting)
-    return CheckResult(len(configuration), (*unusable, *problems), warnings, tuple(untested))
+    warnings = (*remarks, *find_exposed(site), *find_risks(site), *clear, *ending, *missing, *said, *waiting)
+    return CheckResult(len(configuration), (*unusable, *problems), warnings, tuple(untested), ending)
 
 
 def _look_at_path(path: str) -> str:

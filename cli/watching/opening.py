@@ -71,7 +71,7 @@ class FollowedPlace:
             directory = self._place.instance_directory
             sources = LiveSources(self._invocation.make_sources, directory, startup.SealingKeys(os.environ))
             known = self._invocation.definitions
-            opened = startup.read_configuration(self.url, known, loaded=self.registry, missing_ok=False, **self.options)
+            opened = startup.read_configuration(self.url, known, loaded=self.registry, missing_ok=False, **self.reading)
             return Site.of(opened.registry, opened.storage, sources), sources, directory
 
         return open_site

@@ -29,6 +29,17 @@ class ChangeSignature(Record):
     command: str = "api"
 
 
+class Kept:
+    """What is kept of a storage from one operation to the next, for as long as it is so: names of objects, and the outline
+    of the history.
+    """
+
+    def __init__(self) -> None:
+        self.names = NameLists()
+        self.outline: Any = None
+        """What :mod:`confobjects.management.history.outline` has made of the history."""
+
+
 def _make_mapper(registry: Registry, storage: Storage, carried: Carried | None = None) -> Mapper:
     return Mapper(registry, storage.base, carried, revised=not storage.is_foreign)
 
@@ -83,11 +94,12 @@ class Site(Record):
         """Return the site with other definitions. See :class:`~confobjects.mapping.objects.Mapper` for ``carried``."""
         if registry is self.registry:
             return self
-        return self.replace(registry=registry, mapper=_make_mapper(registry, self.storage, carried))
+        mapper = _make_mapper(registry, self.storage, carried)
+        return self.replace(registry=registry, mapper=mapper, kept=Kept())
 
     def on(self, storage: Storage) -> Site:
         """Return the same site over another storage, in which changes are only tried."""
-        return self.replace(storage=storage, mapper=_make_mapper(self.registry, storage), sign=None)
+        return self.replace(storage=storage, mapper=_make_mapper(self.registry, storage), sign=None, kept=Kept())
 
     def open_world(self) -> StorageWorld:
         """Return a fresh view of the storage."""

@@ -71,8 +71,9 @@ class LdifFileStorage:
     creates the file, readable only by this user. ``base`` overrides the base DN, which
     ``find_base`` otherwise finds from the entries; without both it is the first entry. A writer waits up to ``deadline``
     seconds for another one. ``archives`` is the number of previous versions kept in ``<file>.archive``; None keeps none
-    at all, not even the newest.
-    ``memory`` remembers entries with definitions that need not be read again.
+    at all, not even the newest. ``memory`` remembers entries with definitions that need not be read again. What one storage has
+    read need not be read by others with the same ``version``, and is in memory once; they are all opened with the same other
+    options.
     """
 
     serialises_writers = True

@@ -47,6 +47,7 @@ class Served:
 
     def __init__(self, open_one: Open, *, act_as: bool = False) -> None:
         self._open_one = open_one
+        self._act_as = act_as
         self._kept: list[ManagementContext] = []
         self._shared: ManagementContext | None = None
         """The one that several threads use, if the storage is of that kind."""

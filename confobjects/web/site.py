@@ -36,8 +36,9 @@ class Web(Record):
 
     ``served`` is the configuration, ``identity`` recognises people, ``live`` tells of changes, ``measure`` counts what the
     process does, ``targets`` are what may be connected to for whom, and ``sources`` are where the values of expressions come
-    from. ``unsealed_ledger`` says whether mail is accepted into a ledger that no keys seal. ``ledger_users`` and ``testers``
-    limit the threads that use the ledger, and those that test mail servers, ``waiters`` those that wait for somebody to consent.
+    from. ``tests`` counts the tests of mail servers. ``unsealed_ledger`` says whether mail is accepted into a ledger that no
+    keys seal. ``ledger_users`` and ``testers`` limit the threads that use the ledger, and those that test mail servers,
+    ``waiters`` those that wait for somebody to consent.
     """
 
     served: Served

@@ -42,12 +42,12 @@ def die_at(directory: Directory, request: int, work: Callable[[], None] | None =
     def run() -> None:
         make, count = LdapStorage._carry_out, 0
 
-        def carry_out(self: LdapStorage, change: Change, before: Entry | None, person: str = "") -> None:
+        def carry_out(self: LdapStorage, change: Change, before: Entry | None) -> None:
             nonlocal count
             count += 1
             if count == request:
                 os.kill(os.getpid(), signal.SIGKILL)
-            make(self, change, before, person)
+            make(self, change, before)
 
         LdapStorage._carry_out = carry_out  # type: ignore[method-assign]  # in this process only
         if work is None:
@@ -114,11 +114,11 @@ def test_a_change_that_is_being_written_is_no_problem_and_is_told_when_it_is_who
             assert isinstance(storage, LdapStorage)
             make = storage._carry_out
 
-            def carry_out(change: Change, before: Entry | None, person: str = "") -> None:
+            def carry_out(change: Change, before: Entry | None) -> None:
                 if isinstance(change, ModifyEntry) and "cn=two" in str(change.dn):
                     reached.set()
                     assert go_on.wait(LONG)
-                make(change, before, person)
+                make(change, before)
 
             storage._carry_out = carry_out  # type: ignore[method-assign]  # the writer waits for the test
             with context.change() as tx:

@@ -15,8 +15,7 @@ from confobjects.dn import DN
 from confobjects.errors import ChangedMeanwhileError, ConfobjectsError
 from confobjects.management import ManagementContext
 from confobjects.management.history.records import select_for_object
-from confobjects.management.history.undoing import undo
-from confobjects.mapping.entry import Change, Entry
+from confobjects.mapping.entry import Change
 from confobjects.objects.changes import PropertyChanges
 from confobjects.storage.ldap import LdapStorage
 from confobjects.storage.ldap.intents import Intent
@@ -204,56 +203,3 @@ def test_one_writer_deletes_what_another_begins_to_name(two: tuple[ManagementCon
         )
         assert is_valid(first)
         assert "was taken back" in str(the_loser(refused))
-
-
-def test_what_is_written_while_an_object_is_deleted_is_not_lost(
-    two: tuple[ManagementContext, ManagementContext],
-) -> None:
-    """Another writer comes just before each request of a deletion: they are refused, or undoing brings back what they wrote."""
-    first, second = two
-    for at in count():
-        if not is_kept_while_deleted(first, second, at):
-            assert at > 2
-            return
-
-
-def is_kept_while_deleted(first: ManagementContext, second: ManagementContext, at: int) -> bool:
-    """Delete an object, with another writer before one of the requests; tell whether there were so many requests."""
-    first.create("mail-server", f"{at}", SERVER)
-    first.create("mail-server", "another", SERVER)
-    refused = list[ConfobjectsError]()
-
-    def write() -> None:
-        try:
-            second.modify("mail-server", f"{at}", PropertyChanges(set={"auth-username": ["joe"]}))
-        except ConfobjectsError as error:
-            refused.append(error)
-
-    has_come = before_request(first, at, write)
-    with first.change() as deletion:
-        deletion.delete("mail-server", "another")
-        deletion.delete("mail-server", f"{at}")
-    assert first.list("mail-server") == []
-    with first.change(dry_run=True) as tx:
-        undo(tx, first.history()[-1].number)
-    found = tx.world.find(first.registry.path_of("mail-server", f"{at}"))
-    assert found is not None
-    assert found.values.get("auth-username", ()) == (("joe",) if has_come() and not refused else ())
-    return has_come()
-
-
-def before_request(ctx: ManagementContext, at: int, work: Callable[[], None]) -> Callable[[], bool]:
-    """Do something before one of the next requests that change something; return what tells whether it was done."""
-    storage, numbers = ctx.storage, count()
-    assert isinstance(storage, LdapStorage)
-    send = storage._send
-    done = list[bool]()
-
-    def send_after(change: Change, before: Entry | None, person: str = "") -> None:
-        if next(numbers) == at:
-            done.append(True)
-            work()
-        send(change, before, person)
-
-    storage._send = send_after  # type: ignore[method-assign]  # the storage is this test's own
-    return lambda: bool(done)

@@ -114,12 +114,12 @@ def killed_at(reach: Opener, request: int, work: Callable[[ManagementContext], N
     def run() -> None:
         make, first, count = LdapStorage._carry_out, before, 0
 
-        def carry_out(self: LdapStorage, change: Change, before: Entry | None, person: str = "") -> None:
+        def carry_out(self: LdapStorage, change: Change, before: Entry | None) -> None:
             nonlocal count
             count += 1
             if count == request and first:
                 os.kill(os.getpid(), signal.SIGKILL)
-            make(self, change, before, person)
+            make(self, change, before)
             if count == request:
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -159,12 +159,6 @@ def test_a_change_of_several_is_whole_or_not_there_wherever_its_writer_dies(reac
         assert outcomes == [(False, ["taken back"]), *begun, (True, [])]
 
 
-def delete_without_assertions(ctx: ManagementContext) -> None:
-    """Delete as on a server that compares nothing in a deletion; called in a process of its own."""
-    LdapStorage._can_assert = lambda self: False  # type: ignore[method-assign]
-    ctx.delete("mail-server", "one")
-
-
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize(
     "work",
@@ -173,9 +167,8 @@ def delete_without_assertions(ctx: ManagementContext) -> None:
         lambda ctx: ctx.create("mail-server", "four", SERVER),
         lambda ctx: ctx.rename("mail-server", "one", "four"),
         lambda ctx: ctx.delete("mail-server", "one"),
-        delete_without_assertions,
     ],
-    ids=["modify", "create", "rename", "delete", "delete in two steps"],
+    ids=["modify", "create", "rename", "delete"],
 )
 def test_a_change_of_one_is_told_as_it_happened(
     reach: Opener, work: Callable[[ManagementContext], None], before: bool
@@ -199,16 +192,6 @@ def test_a_change_of_one_is_told_as_it_happened(
         assert usernames(ctx) == start
 
 
-def test_a_deletion_in_two_steps_is_finished_if_its_entry_is_gone(reach: Opener) -> None:
-    assert killed_at(reach, 3, delete_without_assertions, before=False)  # the record, the revision, the deletion
-    with reach() as ctx:
-        ctx.modify("mail-server", "two", PropertyChanges(set={"enabled": ["false"]}))
-        assert [text.partition("; it ")[2] for text in [one.summary for one in ctx.storage.warnings]] == [
-            "was finished"
-        ]
-        assert "one" not in usernames(ctx)
-
-
 def test_what_cannot_be_finished_is_taken_back(reach: Opener, slapd: Slapd) -> None:
     assert killed_at(reach, 3, together, before=False)  # the first two of three are changed
     slapd.ldapmodify(
@@ -229,13 +212,13 @@ def test_a_writer_that_lives_is_waited_for_and_not_taken_for_dead(reach: Opener)
         make = storage._carry_out
         met: list[Any] = []
 
-        def meet(change: Change, before: Entry | None, person: str = "") -> None:
+        def meet(change: Change, before: Entry | None) -> None:
             if isinstance(change, ModifyEntry) and "cn=two" in str(change.dn) and not met:
                 met.append([(record.number, record.state) for record in other.history()])
                 with pytest.raises(ChangedMeanwhileError) as caught:
                     other.modify("mail-server", "one", PropertyChanges(set={"enabled": ["false"]}))
                 met.append(caught.value.diagnostics[0].summary)
-            make(change, before, person)
+            make(change, before)
 
         other.storage.pause = lambda turn: None  # type: ignore[method-assign]  # the writer waits for us here
         storage._carry_out = meet  # type: ignore[method-assign]  # as above
@@ -254,9 +237,9 @@ def test_a_writer_that_has_met_others_looks_before_it_takes_a_number(
     refused: list[DN] = []
     make, turns = LdapStorage._carry_out, 10
 
-    def carry_out(self: LdapStorage, change: Change, before: Entry | None, person: str = "") -> None:
+    def carry_out(self: LdapStorage, change: Change, before: Entry | None) -> None:
         try:
-            make(self, change, before, person)
+            make(self, change, before)
         except ObjectExistsError:
             assert isinstance(change, AddEntry)
             refused.append(change.entry.dn)

@@ -232,8 +232,15 @@ def test_a_ledger_that_cannot_be_opened_is_said_and_the_rest_is_served(tmp_path:
         assert process.end() == 0
 
 
-def test_an_unsealed_ledger_belongs_to_the_mail_service(file: File) -> None:
-    assert run("serve", "--url", file.url, UNSEALED).status == 2
+def test_mail_is_handed_in_to_an_unsealed_ledger_that_another_process_delivers_from(tmp_path: Path) -> None:
+    url = make_place(tmp_path, 1, sender="news")
+    make_people(Path(find_people_file(None, url, {})))
+    mail, headers = b'{"to": ["ann@example.com"]}', {**bearer("sender"), "Content-Type": "application/json"}
+    for options, status in (((), 503), ((UNSEALED,), 202)):
+        with ServeProcess(url, *options) as process:
+            process.wait_for_start()
+            assert process.ask(f"{API}/mails", "POST", mail, headers).status == status
+            assert process.end() == 0
 
 
 # -- a directory that goes away ----------------------------------------------------------------------------------------

@@ -137,12 +137,12 @@ def encode_read(dn: str, attributes: Sequence[str]) -> bytes:
 
 def encode_search_any(base: str, attributes: Sequence[str], scope: int, pairs: Iterable[tuple[str, str]]) -> bytes:
     """Return the request to find the entries with one of some pairs of an attribute and its value, at least one."""
-    either = encode_tlv(_OR, b"".join([_encode_equal(name, value) for name, value in pairs]))
+    either = encode_tlv(_OR, b"".join([_encode_equal(name, value.encode()) for name, value in pairs]))
     return encode_search(base, attributes, scope, either)
 
 
-def _encode_equal(name: str, value: str) -> bytes:
-    return encode_tlv(_EQUAL, encode_tlv(OCTETS, name.encode()) + encode_tlv(OCTETS, value.encode()))
+def _encode_equal(name: str, value: bytes) -> bytes:
+    return encode_tlv(_EQUAL, encode_tlv(OCTETS, name.encode()) + encode_tlv(OCTETS, value))
 
 
 def _encode_present(name: str) -> bytes:
@@ -177,38 +177,53 @@ def encode_sync(cookie: bytes) -> bytes:
     Without a cookie all entries come first. The control is critical: a server that does not know it refuses.
     """
     known = encode_tlv(OCTETS, cookie) if cookie else b""
-    return _encode_critical(
-        SYNC_REQUEST, encode_tlv(_SEQUENCE, _encode_number(_ENUMERATED, _REFRESH_AND_PERSIST) + known)
-    )
+    return _encode_critical(SYNC_REQUEST, _encode_number(_ENUMERATED, _REFRESH_AND_PERSIST) + known)
 
 
 def encode_persistent() -> bytes:
     """Return the controls that ask for the changes to come, each with its kind (draft-ietf-ldapext-psearch-03)."""
     true = encode_tlv(_BOOLEAN, b"\xff")
-    return _encode_critical(PERSISTENT, encode_tlv(_SEQUENCE, _encode_number(_INTEGER, _ALL_KINDS) + true + true))
+    return _encode_critical(PERSISTENT, _encode_number(_INTEGER, _ALL_KINDS) + true + true)
 
 
-def encode_assertion(pairs: Iterable[tuple[str, bytes | None]]) -> bytes:
-    """Return the controls that let a change happen only if its entry has some values (RFC 4528).
+def proxy_control(dn: str) -> bytes:
+    """Return the control that has a request carried out with the rights of somebody else (RFC 4370)."""
+    return _encode_control(PROXIED, authorization_id(dn))
+
+
+def authorization_id(dn: str) -> bytes:
+    """Return a DN as an authorization identity (RFC 4513 section 5.2.1.8)."""
+    return b"dn:" + dn.encode()
+
+
+def assertion_control(pairs: Iterable[tuple[str, bytes | None]]) -> bytes:
+    """Return the control that has a request carried out only while its entry has some values (RFC 4528).
 
     Each is an attribute with a value that it must have, or with None if it may have none.
     """
-    parts = [_encode_condition(name, value) for name, value in pairs]
-    control = encode_tlv(OCTETS, ASSERTION.encode()) + encode_tlv(_BOOLEAN, b"\xff")
-    control += encode_tlv(OCTETS, encode_tlv(_AND, b"".join(parts)))
-    return encode_tlv(_CONTROLS, encode_tlv(_SEQUENCE, control))
+    return _encode_control(ASSERTION, encode_tlv(_AND, b"".join(_encode_condition(*pair) for pair in pairs)))
 
 
 def _encode_condition(name: str, value: bytes | None) -> bytes:
     if value is None:
         return encode_tlv(_NOT, _encode_present(name))
-    return encode_tlv(_EQUAL, encode_tlv(OCTETS, name.encode()) + encode_tlv(OCTETS, value))
+    return _encode_equal(name, value)
+
+
+def encode_controls(controls: Iterable[bytes]) -> bytes:
+    """Return controls as a part of a message; empty without any."""
+    found = b"".join(controls)
+    return encode_tlv(_CONTROLS, found) if found else b""
 
 
 def _encode_critical(name: str, content: bytes) -> bytes:
-    value = encode_tlv(OCTETS, encode_tlv(_SEQUENCE, content))
-    control = encode_tlv(OCTETS, name.encode()) + encode_tlv(_BOOLEAN, b"\xff") + value
-    return encode_tlv(_CONTROLS, encode_tlv(_SEQUENCE, control))
+    return encode_controls([_encode_control(name, encode_tlv(_SEQUENCE, content))])
+
+
+def _encode_control(name: str, value: bytes) -> bytes:
+    """Return a critical control: a server that does not know it refuses the request."""
+    control = encode_tlv(OCTETS, name.encode()) + encode_tlv(_BOOLEAN, b"\xff") + encode_tlv(OCTETS, value)
+    return encode_tlv(_SEQUENCE, control)
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------

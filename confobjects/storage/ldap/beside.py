@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from time import time
+from time import monotonic, time
 from typing import TYPE_CHECKING, Final
 
 from confobjects.definitions.model import HOLDER_BRANCH
@@ -61,6 +61,7 @@ class ServerState:
     def __init__(self, storage: Storage, base: DN) -> None:
         self.storage = storage
         self._base = base
+        self._renewed = 0.0
 
     # -- entries of ours ---------------------------------------------------------------------------------------------
 
@@ -95,6 +96,7 @@ class ServerState:
         number = (self.storage.moment().last or 0) + 1
         dn = self.storage.base.child("cn", _PREFIX + os.urandom(8).hex())
         left = LeftChange(number, dn, tuple(plan), writers.make_name(time()))
+        self._renewed = monotonic()
         given = self.storage.commit([*self._make_base(), AddEntry(_entry_of(left))], note)
         if given is None:
             raise StorageError(f"{self.storage.url} keeps no history: choose another storage for the state")
@@ -114,6 +116,16 @@ class ServerState:
             raise StorageError(Diagnostic("storage-failed", summary, origin=self.storage.url, remedy=remedy))
         ((kind, value),) = base.rdns[0]
         yield AddEntry(Entry(base, {OBJECT_CLASS: ("top", _BRANCH_CLASS), kind: (value,)}))
+
+    def renew(self, left: LeftChange) -> LeftChange:
+        """Renew the lease of a writer that works for long, where writers on other machines look at it."""
+        if self.storage.serialises_writers or monotonic() - self._renewed < writers.RENEWAL:
+            return left
+        self._renewed = monotonic()
+        again = left.replace(writer=writers.make_name(time()))
+        steps = [Modification("delete", names.WRITER, [left.writer]), Modification("add", names.WRITER, [again.writer])]
+        self.storage.commit([ModifyEntry(left.dn, steps)])
+        return again
 
     def close(self, left: LeftChange, *, made: bool, more: Sequence[Change] = ()) -> None:
         """Remove the plan of a commit that was made, or of one that left no change; ``more`` are changes of entries of ours."""

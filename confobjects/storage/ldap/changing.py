@@ -66,7 +66,7 @@ class DirectoryWriter(DirectoryReader):
         for _ in self._servers.attempts():
             session = self._servers.get_session()
             try:
-                result = self._send_to(session, change, before)
+                result = self._send_to(session, change, before, person)
             except LostError as lost:
                 problems.extend(lost.error.diagnostics)
                 if not lost.sent:
@@ -84,9 +84,9 @@ class DirectoryWriter(DirectoryReader):
             return
         raise CannotConnectError(problems)
 
-    def _send_to(self, session: LdapSession, change: Change, before: Entry | None) -> LdapResult:  # noqa: ARG002
+    def _send_to(self, session: LdapSession, change: Change, before: Entry | None, person: str) -> LdapResult:  # noqa: ARG002
         """Send a change of an entry as it was before to a server, and return what it answers."""
-        return send_change(session, change)
+        return send_change(session, change, person)
 
     def _check(self, change: Change) -> None:
         """Refuse what different servers judge differently, with the same errors in all storages."""

@@ -41,7 +41,7 @@ from confobjects.mapping.entry import (
 from confobjects.storage.ldap import results
 from confobjects.storage.ldap.beside import LeftChange, ServerState
 from confobjects.storage.ldap.plans import PlannedChange, forecast
-from confobjects.storage.ldap.requests import encode_expectation, has_all_values, send_after_look, send_change, soften
+from confobjects.storage.ldap.requests import has_all_values, list_expectations, send_after_look, send_change, soften
 from confobjects.storage.ldap.store import LdapStorage
 
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ class ForeignStorage(LdapStorage):
     def _carry_out_all(self, left: LeftChange) -> None:
         done: list[PlannedChange] = []
         for step in left.plan:
+            left = self._state.renew(left)
             try:
                 self._carry_out(step.change, step.before)
             except CannotConnectError as error:
@@ -183,18 +184,18 @@ class ForeignStorage(LdapStorage):
                 )
             )
 
-    def _send_to(self, session: LdapSession, change: Change, before: Entry | None) -> LdapResult:
+    def _send_to(self, session: LdapSession, change: Change, before: Entry | None, person: str) -> LdapResult:
         """Send a change with what it expects of its entry, in the way that the server takes."""
         if not isinstance(change, ModifyEntry):
-            return send_change(session, change)
+            return send_change(session, change, person)
         if self._applies_refused:
-            return send_after_look(session, change)
+            return send_after_look(session, change, person)
         if session.address not in self._without_control:
-            answer = send_change(session, soften(change, before), encode_expectation(change))
+            answer = send_change(session, soften(change, before), person, controls=list_expectations(change))
             if answer.code != _NO_CONTROL:
                 return answer
             self._without_control.add(session.address)
-        return send_change(session, change)
+        return send_change(session, change, person)
 
     def _holding(self, change: Change, *, numbered: bool = True) -> AbstractContextManager[None]:  # noqa: ARG002
         return nullcontext()

@@ -20,7 +20,7 @@ from confobjects.mapping.entry import (
     normalise_value,
 )
 from confobjects.mapping.protocol import Scope
-from confobjects.storage.ldap.ber import RawEntry, encode_assertion
+from confobjects.storage.ldap.ber import RawEntry, assertion_control, proxy_control
 from confobjects.storage.ldap.results import ASSERTION_FAILED, NO_SUCH_OBJECT, SUCCESS, LdapResult
 from confobjects.storage.ldap.session import LdapSession
 
@@ -63,14 +63,21 @@ def _as_bytes(values: Iterable[Value]) -> list[bytes]:
     return [value.encode() if isinstance(value, str) else value for value in values]
 
 
-def send_change(session: LdapSession, change: Change, controls: bytes = b"") -> LdapResult:
-    """Send a change; ``controls`` go with a modification. Nothing is sent over a connection that is already closed."""
+def send_change(
+    session: LdapSession, change: Change, person: str = "", *, controls: Sequence[bytes] = ()
+) -> LdapResult:
+    """Send a change, to be made with the rights of a person if one is given (a DN); ``controls`` go with a modification.
+
+    Nothing is sent over a connection that is already closed.
+    """
     session.check_open()
+    proxied = [proxy_control(person)] if person else []
     if isinstance(change, AddEntry):
         attributes = {name: _as_bytes(values) for name, values in change.entry.attributes.items()}
-        return session.add(str(change.entry.dn), attributes, person)
+        return session.add(str(change.entry.dn), attributes, proxied)
     if isinstance(change, DeleteEntry):
-        return session.delete(str(change.dn), encode_assertion(REVISION, change.revision) if change.revision else b"")
+        asserted = [assertion_control([(REVISION, change.revision.encode())])] if change.revision else []
+        return session.delete(str(change.dn), [*proxied, *asserted])
     if isinstance(change, RenameEntry):
         rdn = str(DN.of(change.new_dn.rdns[0]))
         moves = change.new_dn.parent != change.dn.parent
@@ -78,7 +85,7 @@ def send_change(session: LdapSession, change: Change, controls: bytes = b"") -> 
     if not change.modifications:
         return LdapResult(SUCCESS, "success")
     steps = [(m.kind, m.attribute, _as_bytes(m.values)) for m in change.modifications]
-    return session.modify(str(change.dn), steps, controls)
+    return session.modify(str(change.dn), steps, [*proxied, *controls])
 
 
 def _find_expected(change: ModifyEntry) -> Iterator[tuple[str, Value | None]]:
@@ -94,10 +101,10 @@ def _find_expected(change: ModifyEntry) -> Iterator[tuple[str, Value | None]]:
             yield step.attribute, None
 
 
-def encode_expectation(change: ModifyEntry) -> bytes:
-    """Return the assertion control with what a modification expects of its entry; empty if it expects nothing."""
+def list_expectations(change: ModifyEntry) -> list[bytes]:
+    """Return the assertion control with what a modification expects of its entry; none if it expects nothing."""
     pairs = [(name, value.encode() if isinstance(value, str) else value) for name, value in _find_expected(change)]
-    return encode_assertion(pairs) if pairs else b""
+    return [assertion_control(pairs)] if pairs else []
 
 
 def soften(change: ModifyEntry, before: Entry | None) -> ModifyEntry:
@@ -129,7 +136,7 @@ def _leave_out(values: Sequence[Value], others: Sequence[Value]) -> list[Value]:
     return [value for value in values if value not in others]
 
 
-def send_after_look(session: LdapSession, change: ModifyEntry) -> LdapResult:
+def send_after_look(session: LdapSession, change: ModifyEntry, person: str) -> LdapResult:
     """Send a modification as replacements, if the entry has now what the modification expects of it."""
     wanted = sorted({step.attribute for step in change.modifications})
     result, found = session.read(str(change.dn), wanted)
@@ -142,7 +149,7 @@ def send_after_look(session: LdapSession, change: ModifyEntry) -> LdapResult:
         return LdapResult(ASSERTION_FAILED, "assertionFailed", text="the entry was read again before the change")
     after = apply(now, change.modifications)
     steps = [Modification("replace", name, after.get(name)) for name in wanted]
-    return send_change(session, ModifyEntry(change.dn, steps))
+    return send_change(session, ModifyEntry(change.dn, steps), person)
 
 
 def has_all_values(found: Entry, wanted: Entry) -> bool:

@@ -6,7 +6,7 @@ entries. For all others the client library is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -127,22 +127,24 @@ class LdapSession:
         """
         self._run_within_deadline("changing an entry", self._channel.check_open)
 
-    def add(self, dn: str, attributes: dict[str, list[bytes]], person: str = "") -> LdapResult:
-        """Add an entry, with the rights of a person (a DN) if one is given, as the methods below."""
-        return self._exchange("adding an entry", lambda: ber.encode_add(dn, attributes), _proxy(person))[0]
+    def add(self, dn: str, attributes: dict[str, list[bytes]], controls: Iterable[bytes] = ()) -> LdapResult:
+        """Add an entry. ``controls`` go with the request, as in the methods below."""
+        sent = ber.encode_controls(controls)
+        return self._exchange("adding an entry", lambda: ber.encode_add(dn, attributes), sent)[0]
 
     def modify(
-        self, dn: str, modifications: Sequence[tuple[str, str, list[bytes]]], controls: bytes = b""
+        self, dn: str, modifications: Sequence[tuple[str, str, list[bytes]]], controls: Iterable[bytes] = ()
     ) -> LdapResult:
         """Change an entry; each modification is a kind, an attribute and values, in order."""
-        return self._exchange("changing an entry", lambda: ber.encode_modify(dn, modifications), controls)[0]
+        sent = ber.encode_controls(controls)
+        return self._exchange("changing an entry", lambda: ber.encode_modify(dn, modifications), sent)[0]
 
-    def delete(self, dn: str, controls: bytes = b"") -> LdapResult:
+    def delete(self, dn: str, controls: Iterable[bytes] = ()) -> LdapResult:
         """Delete an entry."""
-        return self._exchange("deleting an entry", lambda: ber.encode_delete(dn), controls)[0]
+        return self._exchange("deleting an entry", lambda: ber.encode_delete(dn), ber.encode_controls(controls))[0]
 
     def rename(self, dn: str, rdn: str, parent: str | None, person: str = "") -> LdapResult:
-        """Rename an entry, and move it if a parent is given."""
+        """Rename an entry, and move it if a parent is given; with the rights of a person if one is given (a DN)."""
         controls = [(ber.PROXIED, True, ber.authorization_id(person))] if person else None
         return self._ask("renaming an entry", lambda: self._connection.modify_dn(dn, rdn, True, parent, controls))
 
@@ -272,10 +274,6 @@ class LdapSession:
         if self._library is not None:
             self._library.closed = True
         self._channel.close()
-
-
-def _proxy(person: str) -> bytes:
-    return ber.encode_proxied(person) if person else b""
 
 
 def _describe_login(login: LdapLogin) -> str:

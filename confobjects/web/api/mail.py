@@ -22,6 +22,7 @@ from confobjects.service.opening import SENDERS
 from confobjects.service.places import KIND
 from confobjects.web.api.answers import Query, answer_json
 from confobjects.web.api.bodies import JSON, choose_type, read_bytes, read_members
+from confobjects.web.api.places import read_name
 from confobjects.web.endpoints import Call, Endpoint
 from confobjects.web.hiding import hide_evaluated
 from confobjects.web.problems import BadQueryError, UnsuitableBodyError

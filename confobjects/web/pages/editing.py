@@ -77,7 +77,7 @@ class Editing:
         self.creating = definition is not None
         self.names = names
         self._person = call.caller.name
-        self._sources, self._networks = call.web.sources, call.networks
+        self._call = call
         self._world = context.world()
         self.stored = None if self.creating else context.get(relation.name, names, self._world)
         self.object = self.stored or self._begin_object(definition)
@@ -197,7 +197,7 @@ class Editing:
 
     def save(self, choice: Choice, show: Show | None = None) -> ChangeReport:
         """Save what the form wants, after a test if one is to be made. Raises what the transaction raises."""
-        tests = make_save_tests(self._sources, choice, self._networks, show)
+        tests = make_save_tests(self._call, choice, show)
         with self.context.change(tests=lambda _: tests) as transaction:
             self.operation.ask(transaction)
         return transaction.report

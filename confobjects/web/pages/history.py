@@ -118,7 +118,7 @@ def _take_back(call: Call, context: ManagementContext, number: int, how: str, *,
     undo = context.undo if how == "undo" else context.undo_to
     if dry_run:
         return undo(number, dry_run=True)
-    return undo(number, tests=lambda _: make_save_tests(call.web.sources, "policy", call.networks))
+    return undo(number, tests=lambda _: make_save_tests(call, "policy"))
 
 
 def _show_change(

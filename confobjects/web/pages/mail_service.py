@@ -53,6 +53,7 @@ def change_service(call: Call, context: ManagementContext, form: Form, tells: Sh
         if button not in _SAVES:
             return _show_service(call, editing, Outcome(report=report))
         if button == "save-tested":
+            call.begin_test()
             _test_sender(call, editing, tells)
         report = editing.save("policy")
     except ConfobjectsError as error:

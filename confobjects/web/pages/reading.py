@@ -11,12 +11,12 @@ from markupsafe import Markup
 from confobjects.errors import NoSuchObjectError, UsageError
 from confobjects.expressions.openers import has_opener
 from confobjects.management.graphing import build_graph, build_graph_around
-from confobjects.objects.reading import mask_secret
 from confobjects.records import Record
 from confobjects.reference.facts import describe_re_entry, facts
 from confobjects.reference.graph_svg import as_svg
 from confobjects.reference.text import find_dependencies
 from confobjects.web.addresses import Addresses
+from confobjects.web.explaining import Explanation, explain_text
 from confobjects.web.pages.counting import count_objects
 from confobjects.web.pages.views import View
 

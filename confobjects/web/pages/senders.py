@@ -132,7 +132,7 @@ class SenderForm:
         self.form = form
         self.creating = name is None
         self._person = call.caller.name
-        self._sources, self._networks = call.web.sources, call.networks
+        self._call = call
         self.sender = None if name is None else context.get(SENDER_KIND, name)
         self.server = None if self.sender is None else self._require_server(self.sender)
         self.preset = _find_preset(call.request.query_params.get("provider", ""))
@@ -211,7 +211,7 @@ class SenderForm:
 
     def save(self, button: str, show: Show | None) -> ChangeReport:
         """Save both objects together."""
-        tests = make_save_tests(self._sources, CHOICES[button], self._networks, show)
+        tests = make_save_tests(self._call, CHOICES[button], show)
         with self.context.change(tests=lambda _: tests) as transaction:
             self._ask(transaction)
         return transaction.report

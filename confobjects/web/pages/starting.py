@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from confobjects.objects.model import ManagedObject
     from confobjects.objects.protocols import World
     from confobjects.savetests import Choice, SaveTests, Show
-    from confobjects.transport.network import Networks
+    from confobjects.web.endpoints import Call
     from confobjects.web.sources import Sources
 
 
@@ -38,11 +38,22 @@ def evaluate(
     return found
 
 
-def make_save_tests(sources: Sources, choice: Choice, networks: Networks, show: Show | None = None) -> SaveTests:
-    """Return what tests the objects that are saved, over networks that reach what may be reached; ``show`` is told of it."""
+def make_save_tests(call: Call, choice: Choice, show: Show | None = None) -> SaveTests:
+    """Return what tests the objects that are saved for a call, over networks that reach what may be reached.
+
+    ``show`` is told of the stages.
+    """
     from confobjects.savetests import SaveTests
     from confobjects.service.tokens import find_tokens
 
     networks = call.networks
     tokens = partial(find_tokens, network=networks.tokens)
-    return SaveTests(choice, sources.make_evaluator, sources.instance_directory, tokens, show, network=networks.mail)
+    return SaveTests(
+        choice,
+        call.web.sources.make_evaluator,
+        call.web.sources.instance_directory,
+        tokens,
+        show,
+        network=networks.mail,
+        permit=call.begin_test,
+    )

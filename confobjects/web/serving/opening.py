@@ -32,7 +32,7 @@ class ServedPlace(FollowedPlace):
     def open_context(self) -> ManagementContext:
         """Open it for management. Raises what :func:`confobjects.open` raises."""
         known = self._invocation.definitions
-        opened = startup.read_configuration(self.url, known, loaded=self.registry, **self.options)
+        opened = startup.read_configuration(self.url, known, loaded=self.registry, **self.reading)
         return startup.manage(opened, lambda: "web")
 
     def wait_for_it(self, timeout: float | None, tell: Callable[[tuple[Diagnostic, ...]], None]) -> None:

@@ -91,10 +91,7 @@ class ServeSession:
                 self._place.open_context().close()
                 self._tell_address(address, port)
                 return 0
-            try:
-                self._place.wait_for_it(self._options.timeout, log_problems)
-            except KeyboardInterrupt:
-                return 0
+            self._place.wait_for_it(self._options.timeout, log_problems)
             rule = self._options.directory
             served = Served(self._place.open_context, act_as=rule is not None and rule.act_as)
             opened.callback(served.close)
@@ -109,10 +106,9 @@ class ServeSession:
         return Web(served, identity, Hub(), targets=targets, sources=sources, unsealed_ledger=is_unsealed)
 
     def _make_identity(self, served: Served) -> Identity:
-        url, rule = self._place.url, self._options.directory
-        people = PeopleFile(find_people_file(None, url, os.environ), startup.file_of(url))
+        rule = self._options.directory
         directory = None if rule is None else Directory(served, rule)
-        return Identity(people, directory=directory, openid=_make_openid(self._options.openid))
+        return Identity(self._people, directory=directory, openid=_make_openid(self._options.openid))
 
     def _log(self) -> ExitStack:
         opened = ExitStack()
@@ -207,18 +203,3 @@ def _make_openid(rule: OpenIdRule | None) -> OpenId | None:
     from confobjects.web.identity.openid import OpenId
 
     return OpenId(rule)
-
-
-def _open_context(options: ServeOptions) -> ssl.SSLContext | None:
-    """Return the context of TLS, None without a certificate. Raises UsageError."""
-    if not options.certificate:
-        return None
-    from confobjects.tls.serving import ServerCertificate
-
-    try:
-        made = ServerCertificate(options.certificate, options.key or options.certificate, LOG.warning)
-    except OSError as error:
-        reason = getattr(error, "reason", None) or error.strerror or "they do not belong together"
-        summary = f"the certificate and its key cannot be used: {reason}"
-        raise UsageError(Diagnostic("usage", summary, origin=options.certificate)) from None
-    return made.context

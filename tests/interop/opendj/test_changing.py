@@ -277,4 +277,4 @@ def test_the_certificate_of_its_own_set_up_names_no_host_and_is_refused(opendj: 
     ):
         pass
     with connect(opendj.admin_url, trust_all=True) as ctx:
-        assert ctx.get(GLOBAL)
+        assert ctx.get(GLOBAL).values["size-limit"] == ("1000",)

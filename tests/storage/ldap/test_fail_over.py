@@ -247,11 +247,11 @@ def hang_in_the_middle(ctx: ManagementContext, pair: Pair) -> None:
     assert isinstance(storage, LdapStorage)
     make = storage._carry_out
 
-    def carry_out(change: Change, before: Entry | None, person: str = "") -> None:
+    def carry_out(change: Change, before: Entry | None) -> None:
         if isinstance(change, ModifyEntry) and change.dn.name == "two":
             until(lambda: usernames(two, ["one"]) == {"new"})  # what was done so far has come to the other server
             stop(one)
-        make(change, before, person)
+        make(change, before)
 
     storage._carry_out = carry_out  # type: ignore[method-assign]  # put back below
     with pytest.raises(CannotConnectError) as caught:
