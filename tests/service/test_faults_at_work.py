@@ -254,10 +254,11 @@ def durable() -> Iterator[PostgreSQL]:
 def test_a_database_that_crashes_has_everything_that_was_accepted(durable: PostgreSQL) -> None:
     url = durable.make_database()
     taken: list[str] = []
-    began = threading.Event()
+    began, opened = threading.Event(), threading.Barrier(3)
 
     def work() -> LedgerError:
         with open_ledger(url, unsealed=True, patience=5) as ledger:
+            opened.wait(60)
             while True:
                 try:
                     taken.append(ledger.accept(MAIL, SETTINGS))

@@ -264,11 +264,7 @@ class Editing:
         return own, [problem for problem in told if problem not in own]
 
     def _offer_fix(self, problem: Diagnostic) -> Diagnostic:
-        if (
-            problem.fix
-            or not problem.constraint
-            or problem.path != str(self.operation.resolve_path(self.context.registry))
-        ):
+        if problem.fix or not problem.constraint or problem.path != str(self.object.path):
             return problem
         judge = self.context.site.make_judge(self._world)
         left = [one for one in self._judged.errors if one.constraint != problem.constraint]

@@ -311,9 +311,10 @@ def test_what_another_value_demands_is_told_at_once(console: Console) -> None:
 
 
 def test_what_another_value_forbids_is_told_at_once(console: Console, tmp_path: Path) -> None:
-    console.visit("/objects/mail-servers/one")
-    told = judge(console, "Review", {"value:use-ssl": "true", "value:use-start-tls": "true"})
-    assert "use-ssl and use-start-tls exclude each other" in told
+    for address in ("/new/mail-servers?type=generic", "/objects/mail-servers/one"):  # the new one has no name yet
+        console.visit(address)
+        told = judge(console, "Review", {"value:use-ssl": "true", "value:use-start-tls": "true"})
+        assert "use-ssl and use-start-tls exclude each other" in told
     told = judge(console, "Review", {"value:use-ssl": "true", "value:use-start-tls": "false"})
     assert "exclude" not in told
     with confobjects.open(url_of(tmp_path)) as context:
