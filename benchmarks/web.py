@@ -215,7 +215,7 @@ def _measure_pages(server: Server, report: Report) -> None:
         first = _time(connection, path)
         taken = median(_time(connection, path) for _ in range(VIEWS))
         page = _ask(connection, "GET", path)[2]
-        assets = re.findall(rb'(?:href|src)="(/static/[^"]+)"', page)
+        assets = set(re.findall(rb'(?:href|src)="(/static/[^"]+)"', page))  # a browser fetches each once
         size = (len(page) + sum(len(_ask(connection, "GET", one.decode())[2]) for one in assets)) / 1000
         report.lines.append(
             f"{name:26} median {taken:5.1f} ms, at first {first:6.1f} ms, {size:5.1f} KB with {len(assets)} files"
