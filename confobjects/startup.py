@@ -39,7 +39,6 @@ if TYPE_CHECKING:
             ...
 
 
-_SERVERS = frozenset({"ldap", "ldaps", "ldapi"})
 URL_VARIABLE = "CONFOBJECTS_URL"
 INSTANCE_VARIABLE = "CONFOBJECTS_INSTANCE"
 FOLLOWER_VARIABLE = "CONFOBJECTS_FOLLOWER"
@@ -154,11 +153,13 @@ def read_configuration(
     does not allow, this is refused. With ``tolerant`` it is left out: whoever removes the definition has to open the
     configuration. Raises :class:`~confobjects.errors.DefinitionError` if the family of the server is not installed.
     """
+    from confobjects.storage import is_directory
+
     known = definitions if isinstance(definitions, Registry) else loaded or definitions.load()
     storage = _open_storage(known, url, missing_ok=missing_ok, **options)
     warnings: tuple[Diagnostic, ...] = ()
     try:
-        if isinstance(definitions, DefinitionChoice) and url.partition(":")[0].lower() in _SERVERS:
+        if isinstance(definitions, DefinitionChoice) and is_directory(url):
             known, warnings = _choose_family(definitions, known, storage)
         registry = known
         if (found := find_holders(storage)) or known.installed:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from confobjects.errors import error_for
+from confobjects.errors import DIFFERENCES, error_for
 from confobjects.mail.expiry import Period, find_expiring
 from confobjects.management.documents.copying import find_exposed, find_risks
 from confobjects.management.judging import judge_all
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     from ..words.splitting import Words
 
-FOUND: Final = 1
-"""The exit status of a strict check that found warnings."""
 _HELP = """Check the whole configuration as a starting service would.
 
 Every expression is evaluated and every object judged. With --env-file the variables in a file replace the environment, so
@@ -73,7 +71,7 @@ def _run(invocation: Invocation, strict: bool, no_files: bool) -> int:
     elif not invocation.quiet:
         _tell_untested(invocation, found.untested)
         invocation.say(summarise_check(found.count, "object", len(found.warnings)))
-    return FOUND if strict and found.warnings else 0
+    return DIFFERENCES if strict and found.warnings else 0
 
 
 def _tell_problems(invocation: Invocation, found: CheckResult) -> int:
@@ -113,7 +111,8 @@ def check_site(stored: Site, evaluate: Evaluator, instance_directory: str, *, el
     configuration, problems = judge_all(site, instance_directory)
     unusable = [problem for one in site.registry.unusable for problem in one.problems]
     remarks = [warning for warning in configuration.warnings if warning.replace(severity="error") not in unusable]
-    here = () if problems or elsewhere else configuration  # the stores of another machine are not here
+    is_elsewhere = elsewhere or site.storage.is_foreign  # what a server names is on its own machine
+    here = () if problems or is_elsewhere else configuration
     ending = tuple(problem.replace(severity="warning") for problem in find_expiring(here, time(), _read_store))
     told = {(one.path, one.property) for one in ending}
     missing = [

@@ -88,11 +88,10 @@ def _build_create(relation: Relation, words: Words, registry: Registry) -> click
         names = take_names(relation, registry, values)
         changes = PropertyChanges(set=given_values(invocation, relation, **values))
         operation = Operation("create", relation.name, names, type_, changes, tolerant=if_absent)
-        if not if_absent and may_ask(invocation) and (type_ is None or type_ in registry.types_of(relation)):
-            from ..interactive.direct import complete_creation, lacks_values
+        if may_ask(invocation):
+            from ..interactive.direct import complete_creation, is_incomplete
 
-            short = type_ or (names[-1] if relation.kind == "set" else registry.usual_type(relation))
-            if short in registry.types_of(relation) and lacks_values(registry.types_of(relation)[short], operation):
+            if is_incomplete(relation, registry, operation):
                 return complete_creation(invocation, relation, operation)
         return perform(invocation, operation, f"The {relation.friendly} {_quote_name(names)}was created.")
 

@@ -12,18 +12,22 @@ from .session import InteractiveSession
 from .terminal import BackRequest, QuitRequest, Terminal
 
 if TYPE_CHECKING:
-    from confobjects.definitions import ManagedObjectDefinition, Relation
+    from confobjects.definitions import Registry, Relation
     from confobjects.management.changing.operations import Operation
 
     from ..invocation import Invocation
 
 
-def lacks_values(definition: ManagedObjectDefinition, operation: Operation) -> bool:
-    """Tell whether a creation gives no value to a mandatory property that has no default."""
+def is_incomplete(relation: Relation, registry: Registry, creation: Operation) -> bool:
+    """Tell whether a creation gives no value to a mandatory property that has no default. One of an unknown type is refused."""
+    named = creation.names[-1] if relation.kind == "set" else registry.usual_type(relation)
+    definition = registry.types_of(relation).get(creation.type or named or "")
+    if definition is None or creation.tolerant:
+        return False
     return any(
         prop.mandatory and not prop.is_fixed and not prop.default.always_gives_value()
         for name, prop in definition.properties.items()
-        if not operation.changes.set.get(name)
+        if not creation.changes.set.get(name)
     )
 
 

@@ -127,8 +127,9 @@ def take_apart(arguments: Sequence[str]) -> Words:
     if command.lower() == _HELP:
         return take_apart([*(word for index, word in enumerate(arguments) if index != at), "--help"])
     builtin = "--nobuiltindefinitions" not in words
-    definitions, family = (tuple(_values_in(words, name)) for name in ("--definitions", "--family"))
-    return Words(command, tuple(rest), definitions, tuple(arguments), builtin=builtin, family=(*family, None)[0])
+    definitions, family = (_values_in(words, name) for name in ("--definitions", "--family"))
+    last = family[-1] if family else None
+    return Words(command, tuple(rest), tuple(definitions), tuple(arguments), builtin=builtin, family=last)
 
 
 def _find_command(words: Sequence[str]) -> int | None:
@@ -157,19 +158,18 @@ def _find_command(words: Sequence[str]) -> int | None:
 
 def _values_in(words: Sequence[str], option: str) -> list[str]:
     """Return the values of an option, before the options are parsed."""
-    found = [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
-    return found + [after for word, after in pairwise(words) if word == option]
+    joined = f"{option}="
+    return [
+        after if word == option else word.removeprefix(joined)
+        for word, after in pairwise((*words, ""))
+        if word.startswith(joined) or (word == option and after)
+    ]
 
 
 def value_of(words: Words, spelling: str) -> str | None:
     """Return the value of an option before the options are parsed; None where it is not given."""
-    found = None
-    for index, word in enumerate(words.rest):
-        if word == spelling and index + 1 < len(words.rest):
-            found = words.rest[index + 1]
-        elif word.startswith(f"{spelling}="):
-            found = word.partition("=")[2]
-    return found
+    found = _values_in(words.rest, spelling)
+    return found[-1] if found else None
 
 
 def global_values(words: Words) -> dict[str, Any]:

@@ -172,7 +172,7 @@ class StorageWorld:
         snapshot = self.storage.snapshot()
 
         def read() -> Sequence[str]:
-            object_class = self.registry.definition(relation.target).object_classes[-1]
+            object_class = self.registry.object_classes_of(relation.target)[-1]
             needed = (OBJECT_CLASS, relation.naming_attribute)
             found = self.storage.search(self.mapper.branch_of(relation, parent), "one", object_class, needed)
             names = (entry.dn.name_by(relation.naming_attribute) for entry in found)

@@ -20,10 +20,11 @@ Look = Callable[[str], str]
 def find_unreadable(objects: Iterable[EffectiveObject], registry: Registry, look: Look) -> Iterator[Diagnostic]:
     """Yield a warning for each path that an object which is not disabled points to, and that cannot be read.
 
-    A relative path counts from the instance directory.
+    A relative path counts from the instance directory. What the objects of another product's family name is on its server.
     """
     for obj in objects:
-        for name, prop in () if obj.is_enabled is False else registry.definition(obj.type).properties.items():
+        is_left_out = obj.is_enabled is False or obj.is_foreign
+        for name, prop in () if is_left_out else registry.definition(obj.type).properties.items():
             for path in obj.texts(name) if prop.syntax.name == "path" and not prop.sensitive else ():
                 if wrong := look(os.path.join(obj.instance_directory, path)):
                     yield Diagnostic(

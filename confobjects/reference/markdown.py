@@ -270,7 +270,7 @@ def exit_codes_page() -> str:
     """Return the table of exit statuses, from the error classes."""
     rows: list[tuple[int, str, str]] = [
         (DONE, "", "Done, also when there was nothing to change."),
-        (DIFFERENCES, "", "A comparison found differences."),
+        (DIFFERENCES, "", "A comparison found differences, or a strict check warnings."),
         (INTERRUPTED, "", "Interrupted with Ctrl-C."),
         (BROKEN_PIPE, "", "The reader of the output closed it."),
     ]

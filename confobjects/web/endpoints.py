@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from confobjects.records import Record, field
+from confobjects.web.identity.attempts import address_of
 from confobjects.web.people import Permission
 from confobjects.web.problems import WebError
 
@@ -58,18 +59,14 @@ class Call(Record):
         Raises :class:`~confobjects.web.identity.attempts.TooManyAttemptsError` if there were too many.
         """
         try:
-            self.web.tests.begin(self.caller.name, self._address)
+            self.web.tests.begin(self.caller.name, address_of(self.request))
         except WebError as error:
             self.headers.update(error.headers)
             raise
 
     def check_tests(self) -> None:
         """Raise what :meth:`begin_test` raises. No test is counted: it begins later, if it begins."""
-        self.web.tests.check(self.caller.name, self._address)
-
-    @property
-    def _address(self) -> str:
-        return self.request.client.host if self.request.client is not None else ""
+        self.web.tests.check(self.caller.name, address_of(self.request))
 
 
 Answer = Callable[[Call], Awaitable[Response]]

@@ -66,6 +66,12 @@ def test_a_family_is_chosen(how: str, tmp_path: Path, monkeypatch: pytest.Monkey
     assert run("describe", "ldap-oven").status == (0 if how == "variable" else 2)
 
 
+def test_of_several_families_the_last_one_counts() -> None:
+    add()
+    assert run(*SHOW, "--family", "nothing", f"--family={NAME}").status == 0
+    assert run(*SHOW, f"--family={NAME}", "--family", "nothing").status != 0
+
+
 def test_objects_of_a_family_are_managed() -> None:
     add()
     words = ("--family", NAME)

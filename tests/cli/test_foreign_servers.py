@@ -94,6 +94,19 @@ def test_what_waits_for_a_restart_is_told_until_the_server_was_restarted(managed
     assert command("followers").out.endswith("change 1 in effect on 1 of 1.\n")
 
 
+def test_files_of_the_machine_of_the_server_are_not_looked_for_here(
+    own_slapd: Slapd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    command = as_operator(manage_slapd(own_slapd))
+    file = Path(command("get-server-settings-prop", "--property", "pid-file", "-s").out.strip().partition("\t")[2])
+    away = file.rename(file.with_name("away"))
+    try:
+        assert str(file) not in command("check").err
+    finally:
+        away.rename(file)
+
+
 def test_what_is_taken_back_waits_for_nothing(managed: Managed, command: Command) -> None:
     name = "listener-threads" if isinstance(managed.server, Slapd) else "max-descriptors"
     command("set-server-settings-prop", "--set", f"{name}:512")

@@ -17,10 +17,13 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from confobjects.records import Record
 from confobjects.web.problems import WebError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 WINDOW: Final = 900.0
 """Seconds within which attempts are counted, and after which they are forgotten."""
@@ -147,6 +150,11 @@ def _account_key(name: str) -> str:
     same = unicodedata.normalize("NFKC", name).casefold()
     seen = "".join(character for character in same if character.isprintable() and not character.isspace())
     return sha256(seen.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def address_of(request: Request) -> str:
+    """Return the address that a request comes from; empty if it is not known."""
+    return request.client.host if request.client is not None else ""
 
 
 def address_key(address: str) -> str:

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Final
 
 from confobjects.errors import InvalidValueError
 from confobjects.startup import current_time
-from confobjects.storage.locking import hold_lock
 from confobjects.storage.own_files import make_directory
 from confobjects.storage.replacing import Replacement, remove_leftover
+from confobjects.web.identity.attempts import address_of
 from confobjects.web.identity.credentials import Account, Credentials, is_name
 from confobjects.web.identity.passwords import hash_password
 from confobjects.web.problems import NotPermittedError
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 SECONDS: Final = 600.0
 PATH: Final = "/first/"
-_DEADLINE: Final = 10.0
 
 
 class FirstLink:
@@ -65,7 +64,7 @@ class FirstLink:
         path = Path(self.file)
         make_directory(str(path.parent))
         line = f"{url}\n"
-        with hold_lock(self._people.path, _DEADLINE):  # another process may write its own at the same time
+        with self._people.locked():  # another process may write its own at the same time
             remove_leftover(self.file)
             with Replacement(self.file, line.encode()) as new:
                 new.take_place()
@@ -80,10 +79,9 @@ class FirstLink:
 
     def require(self, request: Request) -> None:
         """Raise :class:`~confobjects.web.problems.NotPermittedError` if a request does not have the link as it counts now."""
-        address = request.client.host if request.client is not None else ""
         given = _digest(str(request.path_params["secret"]))
         is_right = bool(self._digest) and compare_digest(given, self._digest) and self._clock() < self._until
-        if not (is_right and self._is_local(address)) or self._people.read().accounts:
+        if not (is_right and self._is_local(address_of(request))) or self._people.read().accounts:
             raise NotPermittedError("the link does not count, or no longer: start the server again for another one")
 
     def add(self, name: str, password: str) -> Account:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from confobjects.diagnostics import Diagnostic
@@ -73,13 +73,19 @@ class PeopleFile:
 
         ``deadline`` is how many seconds to wait for somebody else who changes it.
         """
-        make_directory(os.path.dirname(self.path))
-        with hold_lock(self.path, deadline):
+        with self.locked(deadline):
             now = self._read_now()
             wanted = change(now)
             if wanted != now or list(wanted.tokens) != list(now.tokens):
                 self._replace(wanted)
         return wanted
+
+    @contextmanager
+    def locked(self, deadline: float = _DEADLINE) -> Iterator[None]:
+        """Lock out others who write the file, or what belongs to it. Raises what :meth:`read` raises."""
+        make_directory(os.path.dirname(self.path))
+        with hold_lock(self.path, deadline):
+            yield
 
     def _read_now(self) -> Credentials:
         data = read_own(self.path, self._beside)

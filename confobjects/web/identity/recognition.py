@@ -23,7 +23,7 @@ from confobjects.errors import ConfobjectsError
 from confobjects.records import Record
 from confobjects.startup import current_time
 from confobjects.web.forms import read_form
-from confobjects.web.identity.attempts import Attempts
+from confobjects.web.identity.attempts import Attempts, address_of
 from confobjects.web.identity.credentials import digest_token
 from confobjects.web.identity.passwords import is_password
 from confobjects.web.identity.sessions import LONGEST, Session, Sessions
@@ -223,11 +223,6 @@ class Identity:
         if account is None or not is_right:
             return None
         return Person(account.name, account.role, "account"), account.changed
-
-
-def address_of(request: Request) -> str:
-    """Return the address that a request comes from; empty if it is not known."""
-    return request.client.host if request.client is not None else ""
 
 
 def name_cookie(request: Request, word: str = "session") -> str:

@@ -24,8 +24,9 @@ from starlette.responses import RedirectResponse, Response
 from confobjects.errors import ConfobjectsError
 from confobjects.oauth.openid import Attempt
 from confobjects.texts.visible import make_visible
+from confobjects.web.identity.attempts import address_of
 from confobjects.web.identity.openid import LONGEST, OpenId
-from confobjects.web.identity.recognition import address_of, name_cookie, require_own_page, set_cookie
+from confobjects.web.identity.recognition import name_cookie, require_own_page, set_cookie
 from confobjects.web.pages.drafts import DRAFTS, Draft
 from confobjects.web.pages.entrance import show_form
 from confobjects.web.pages.returning import choose_way_back
