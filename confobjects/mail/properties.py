@@ -249,16 +249,11 @@ def _find_clear_proxy_login(settings: SmtpSettings) -> Setting | None:
     where = settings.value_of("proxy.host")
     if where is None or "proxy.user" not in settings:  # without a user name none of it is sent
         return None
-    if settings.allows(PROXY_IN_CLEAR) or _is_loopback(where[0]):
+    from confobjects.syntaxes.hosts import is_this_machine
+
+    if settings.allows(PROXY_IN_CLEAR) or is_this_machine(where[0]):
         return None
     return settings.get("proxy.password", "proxy.user")
-
-
-def _is_loopback(host: str) -> bool:
-    from confobjects.syntaxes.hosts import is_ipv4
-
-    name = host.lower()
-    return name in ("localhost", "::1") or name.endswith(".localhost") or (name.startswith("127.") and is_ipv4(name))
 
 
 def _find_unusable_mechanisms(settings: SmtpSettings) -> Iterator[Diagnostic]:

@@ -30,6 +30,7 @@ from confobjects.oauth.protocol.requests import (
 )
 from confobjects.oauth.protocol.settings import Endpoint, ProviderSettings, parse_endpoint, trouble_with
 from confobjects.records import Record, field
+from confobjects.syntaxes.hosts import is_this_machine
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key
@@ -41,7 +42,6 @@ TIMEOUTS: Final = Timeouts(connect=5.0, reply=10.0, write=10.0, total=10.0, gree
 _QUIET: Final = 5.0
 """Seconds after a failure within which the provider is not asked again, so that many people do not wait for each other."""
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 T = TypeVar("T")
 
@@ -212,4 +212,4 @@ def _read_endpoint(settings: ProviderSettings, document: Mapping[str, Any], name
 
 
 def _is_safe(endpoint: Endpoint) -> bool:
-    return endpoint.secure or endpoint.host in _LOOPBACK
+    return endpoint.secure or is_this_machine(endpoint.host)

@@ -26,6 +26,14 @@ def is_ipv4(text: str) -> bool:
     )
 
 
+def is_this_machine(host: str) -> bool:
+    """Tell whether a host is this machine whatever is looked up: ``localhost``, or an address of loopback (RFC 1122, RFC 4291).
+
+    Other names below ``localhost`` are left out, because some resolvers ask the network for them.
+    """
+    return host.lower() == "localhost" or (host.startswith("127.") and is_ipv4(host)) or _compress_ipv6(host) == "::1"
+
+
 def is_ipv6(text: str) -> bool:
     """Tell whether a text is an IPv6 address (RFC 4291), with or without a zone (RFC 4007)."""
     return _compress_ipv6(text) is not None

@@ -9,7 +9,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
 from confobjects.records import Record
-from confobjects.syntaxes.hosts import host_problem
+from confobjects.syntaxes.hosts import host_problem, is_this_machine
 from confobjects.texts.numbers import read_number
 
 PORTS: Final = {"ldap": 389, "ldaps": 636, "ldapi": 0}
@@ -34,14 +34,7 @@ class LdapAddress(Record):
     @property
     def is_local(self) -> bool:
         """Whether the traffic stays on this machine."""
-        if self.scheme == "ldapi" or self.host.lower() == "localhost":
-            return True
-        from ipaddress import ip_address
-
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return self.scheme == "ldapi" or is_this_machine(self.host)
 
 
 class Directory(Record):
