@@ -8,7 +8,6 @@ out of the next, so that one mistake is reported once.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -28,7 +27,14 @@ from confobjects.definitions.metaschema import (
 from confobjects.definitions.schema_errors import Refusal, find_leaves, name_known, quote_json, translate, validator_of
 from confobjects.diagnostics import Collector, Diagnostic
 from confobjects.syntaxes import REGISTRY
-from confobjects.texts.json_places import JsonPlaces, Pointer, pointer_parts, pointer_text
+from confobjects.texts.json_places import (
+    JsonPlaces,
+    Pointer,
+    find_depth,
+    find_long_number,
+    pointer_parts,
+    pointer_text,
+)
 
 
 def parse(origin: str, text: str) -> tuple[DefinitionDocument | None, list[Diagnostic]]:
@@ -59,10 +65,10 @@ def parse(origin: str, text: str) -> tuple[DefinitionDocument | None, list[Diagn
         ]
     except ValueError:  # Python limits the number of digits
         problem = Diagnostic("broken-definition", "a number in the JSON has too many digits", origin=origin)
-        return None, [_place_at(problem, text, *_find_long_number(text))]
+        return None, [_place_at(problem, text, *find_long_number(text))]
     except RecursionError:
         problem = Diagnostic("broken-definition", "the JSON is nested too deeply", origin=origin)
-        return None, [_place_at(problem, text, *_find_depth(text))]
+        return None, [_place_at(problem, text, *find_depth(text, _DEEPEST))]
     if repeated:
         return None, list(_find_repeated(origin, text))
     return DefinitionDocument(origin, data), []
@@ -79,27 +85,6 @@ def _find_repeated(origin: str, text: str) -> Iterator[Diagnostic]:
         summary = f'the key "{pointer[-1]}" is given twice in one object'
         problem = Diagnostic("broken-definition", summary, origin=origin, pointer=pointer_text(pointer))
         yield _place_at(problem, text, span.key_start, span.key_end)
-
-
-def _find_long_number(text: str) -> tuple[int, int]:
-    longest = max(
-        (m for m in _NUMBER.finditer(text) if m[0][0] != '"'), key=lambda m: m.end() - m.start(), default=None
-    )
-    return (0, 0) if longest is None else longest.span()
-
-
-def _find_depth(text: str) -> tuple[int, int]:
-    """Return the place of the first bracket that is too deep."""
-    depth = 0
-    for match in _BRACKET.finditer(text):
-        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(match[0], 0)
-        if depth > _DEEPEST:
-            return match.span()
-    return 0, 0
-
-
-_NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|[0-9]+')
-_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}]')
 
 
 # -- places ----------------------------------------------------------------------------------------------------------

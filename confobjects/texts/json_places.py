@@ -111,6 +111,38 @@ def _make_span(start: int, end: int, frames: list[_Frame]) -> Span:
     return Span(start, end, *key)
 
 
+def find_long_number(text: str) -> tuple[int, int]:
+    """Return the place of the longest row of digits outside of strings: (0, 0) without one."""
+    longest = max(
+        (m for m in _DIGITS.finditer(text) if m[0][0] != '"'), key=lambda m: m.end() - m.start(), default=None
+    )
+    return (0, 0) if longest is None else longest.span()
+
+
+def find_word(text: str, word: str) -> tuple[int, int]:
+    """Return the place of the first value outside of strings that is written like this: (0, 0) without one."""
+    return next((match.span() for match in _TOKEN.finditer(text) if match[0] == word), (0, 0))
+
+
+def position_in(text: str, offset: int) -> tuple[int, int]:
+    """Return the line and column of an offset, both from 1."""
+    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+
+
+def find_depth(text: str, deepest: int) -> tuple[int, int]:
+    """Return the place of the first bracket that is inside of more than ``deepest`` others: (0, 0) without one."""
+    depth = 0
+    for match in _BRACKET.finditer(text):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(match[0], 0)
+        if depth > deepest:
+            return match.span()
+    return 0, 0
+
+
+_DIGITS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[0-9]+')
+_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}]')
+
+
 def pointer_text(pointer: Pointer) -> str:
     """Return a pointer as RFC 6901 writes it."""
     return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in pointer)

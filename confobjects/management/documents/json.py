@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import BrokenDataError, error_for
 from confobjects.mapping.documents import Contents, Doubt, ObjectState, kind_of, read
-from confobjects.texts.json_places import JsonPlaces, Pointer, hide_values, pointer_text
+from confobjects.texts.json_places import (
+    JsonPlaces,
+    Pointer,
+    find_depth,
+    find_long_number,
+    find_word,
+    hide_values,
+    pointer_text,
+    position_in,
+)
 from confobjects.texts.visible import make_visible
 
 if TYPE_CHECKING:
@@ -22,6 +31,8 @@ if TYPE_CHECKING:
     from confobjects.paths import ManagedObjectPath
 
 _SHOWN: Final = 60
+_DEEPEST: Final = 32
+"""How deeply the parts of a document may be nested where the parser gives up; no correct one comes near."""
 _Refusal = tuple[Pointer, Diagnostic]
 
 
@@ -58,13 +69,21 @@ class ConfigurationDocument:
         except json.JSONDecodeError as error:
             raise BrokenDataError(self._describe_syntax_error(error)) from None
         except RecursionError:
-            summary = "the JSON is nested too deeply"
-            raise BrokenDataError(Diagnostic("broken-data", summary, origin=self.origin)) from None
-        except ValueError as error:  # a constant that is not JSON, or a number with too many digits
-            raise BrokenDataError(Diagnostic("broken-data", f"this is not JSON: {error}", origin=self.origin)) from None
+            raise self._refuse("the JSON is nested too deeply", find_depth(self._text, _DEEPEST)) from None
+        except _ConstantError as error:
+            raise self._refuse(
+                f"this is not JSON: {error} is not a JSON number", find_word(self._text, str(error))
+            ) from None
+        except ValueError:  # nothing else is left: Python limits the number of digits
+            raise self._refuse("a number in the JSON has too many digits", find_long_number(self._text)) from None
         if repeated:
             raise BrokenDataError(list(self._find_repeated()))
         return data
+
+    def _refuse(self, summary: str, span: tuple[int, int]) -> BrokenDataError:
+        """Return the error of a place: nothing of the text is shown, since any value may be a secret."""
+        line, column = position_in(self._text, span[0])
+        return BrokenDataError(Diagnostic("broken-data", summary, origin=self.origin, line=line, column=column))
 
     def _describe_syntax_error(self, error: json.JSONDecodeError) -> Diagnostic:
         line = next(iter(self._text.split("\n")[error.lineno - 1 :]), "")
@@ -181,9 +200,12 @@ class ConfigurationDocument:
         return self._place_problem(value if problem.property and self.places.has(value) else pointer, problem)
 
 
-def _refuse_constant(name: str) -> None:
-    message = f"{name} is not a JSON number"
-    raise ValueError(message)
+class _ConstantError(Exception):
+    """A number that Python's parser knows and JSON does not: its name."""
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise _ConstantError(name)
 
 
 def _quote_key(key: str) -> str:
