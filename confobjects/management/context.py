@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
     from confobjects.definitions.installed import InstalledText
     from confobjects.diagnostics import Diagnostic
-    from confobjects.management.changing.transaction import Given, Transaction
+    from confobjects.management.changing.requests.draft import Given
+    from confobjects.management.changing.transaction import Transaction
     from confobjects.management.changing.trials import OpenTests
     from confobjects.management.documents.comparing import States
     from confobjects.management.history.records import HistoryRecord, Objects

@@ -2,70 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
+from typing import TYPE_CHECKING, Self
 
-from confobjects.actions import RemedyAction
 from confobjects.definitions.model import HOLDER_KIND
-from confobjects.diagnostics import Collector, Diagnostic, suggest_name
-from confobjects.errors import NoSuchObjectError, error_for
+from confobjects.diagnostics import Collector, Diagnostic
+from confobjects.errors import error_for
 from confobjects.expressions.openers import SEALED
 from confobjects.management.approving import ProposedChange
 from confobjects.management.changing.commit import ChangeBuilder
 from confobjects.management.changing.ordering import sort_outcomes
 from confobjects.management.changing.outcomes import ObjectOutcome, find_outcomes, find_targets
+from confobjects.management.changing.requests.creating import create
+from confobjects.management.changing.requests.deleting import delete
+from confobjects.management.changing.requests.draft import Draft, Given
+from confobjects.management.changing.requests.modifying import modify, reseal
+from confobjects.management.changing.requests.renaming import rename
 from confobjects.management.changing.verdict import Verdict
-from confobjects.management.world import Overlay, StorageWorld, describe_absence
-from confobjects.mapping.objects import BRANCH_CLASS, find_holders
-from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges, add_written_defaults, is_name
-from confobjects.objects.model import ManagedObject
-from confobjects.objects.reading import PropertyReader, mask_secret
-from confobjects.paths import ROOT, ManagedObjectPath, Name
-from confobjects.texts.names import normal_name
-from confobjects.texts.visible import make_visible
+from confobjects.management.world import Overlay, StorageWorld
+from confobjects.mapping.objects import find_holders
+from confobjects.objects.changes import ChangeReport, PropertyChanges
+from confobjects.objects.reading import mask_secret
+from confobjects.paths import ManagedObjectPath, Name
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
-    from confobjects.definitions.conditions import View
+    from confobjects.definitions import Registry
     from confobjects.definitions.installed import InstalledText
     from confobjects.dn import DN
     from confobjects.management.changing.redefining import Redefinition
     from confobjects.management.changing.sealing import ChangeSealer
-    from confobjects.management.changing.trials import OpenTests, SaveTester, TestDecision
+    from confobjects.management.changing.trial import Trial
+    from confobjects.management.changing.trials import OpenTests
     from confobjects.management.site import Site
     from confobjects.mapping.entry import Change, Entry, Values
     from confobjects.mapping.journal import Note
     from confobjects.objects.changes import ObjectChange
-    from confobjects.objects.judging import User
-
-Given = Mapping[str, Any]
-"""Property values as a caller gives them: one value, or a sequence of them, by property name."""
-
-_Arguments = ParamSpec("_Arguments")
-
-
-def _remember_request(
-    verb: Callable[Concatenate[Transaction, _Arguments], None],
-) -> Callable[Concatenate[Transaction, _Arguments], None]:
-    """Record a request in its transaction, but not the requests that it makes in turn."""
-
-    @wraps(verb)
-    def remember(self: Transaction, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
-        if self._nested:
-            verb(self, *args, **kwargs)
-            return
-        self._nested = True
-        try:
-            verb(self, *args, **kwargs)
-        finally:
-            self._nested = False
-        self._asked.append(lambda: remember(self, *args, **kwargs))
-
-    return remember
+    from confobjects.objects.model import ManagedObject
 
 
 class Transaction:
@@ -106,11 +81,8 @@ class Transaction:
         """Whether it deletes what a document leaves out."""
         self._lock: AbstractContextManager[None] = site.storage.writing()
         self._open_tests = tests
-        self._tester: SaveTester | None = None
-        self._decision: TestDecision | None = None
-        self._states: dict[ManagedObjectPath, Any] = {}
-        """The states of the tested objects, and of those that they depend on, when they were tested."""
-        self._asked: list[Callable[[], None]] = []
+        self._trial: Trial | None = None
+        self._asked: list[Callable[[Draft], None]] = []
         self._takes_sealed = False
         self._nested = False
 
@@ -147,13 +119,7 @@ class Transaction:
     def _start(self, site: Site) -> None:
         """Start without changes, with the definitions of a site."""
         self.site = site
-        self._below = self.site.open_world()
-        self._world = Overlay(self._below)
-        self._reader = PropertyReader(self.registry, self._world, self.site.evaluator)
-        self._problems = Collector()
-        self._touched: dict[ManagedObjectPath, set[str]] = {}
-        self._given: dict[ManagedObjectPath, set[str]] = {}
-        self._followed: dict[ManagedObjectPath, set[str]] = {}
+        self._draft = Draft(site)
         self._reused: Sequence[Diagnostic] = ()
 
     def replay(self) -> None:
@@ -163,8 +129,20 @@ class Transaction:
 
     def _repeat(self) -> None:
         asked, self._asked = self._asked, []
-        for call in asked:
-            call()
+        for request in asked:
+            self._make(request)
+
+    def _make(self, request: Callable[[Draft], None]) -> None:
+        """Make a request, and remember it in case the change is planned again; not those that it makes in turn."""
+        if self._nested:
+            request(self._draft)
+            return
+        self._nested = True
+        try:
+            request(self._draft)
+        finally:
+            self._nested = False
+        self._asked.append(request)
 
     def _redefine(self, installed: tuple[InstalledText, ...]) -> None:
         """Start again with the definitions that will be stored."""
@@ -191,26 +169,8 @@ class Transaction:
         if kind is None and self.report.changed and not self.dry_run:
             if self._committed is not None:
                 self._committed(self.report)
-            self._keep_tests()  # what is kept of an object that was there before has been forgotten by now
-
-    def _keep_tests(self) -> None:
-        """Keep the results of tests of what is saved now."""
-        tested = [change.new_path or change.path for change in self.report.changes if change.test == "tested"]
-        if self._tester is not None and tested:
-            unkept = tuple(self._tester.keep(self.site.with_registry(self.registry_after), tested))
-            self.report = self.report.replace(warnings=(*self.report.warnings, *unkept))
-
-    @_remember_request
-    def reseal(self, path: ManagedObjectPath) -> None:
-        """Seal the secrets of an object with the key that seals now; those that cannot be opened stay."""
-        from confobjects.objects.sealing import bring_up_to_date
-
-        obj, sealer = self._world.find(path), self.site.open_sealer()
-        if obj is not None and sealer is not None:
-            self.take_sealed()
-            values, _ = bring_up_to_date(sealer, obj)
-            if values:
-                self._put(obj.replace(values={**obj.values, **values}), ())
+            if self._trial is not None:  # what is kept of an object that was there before has been forgotten by now
+                self.report = self._trial.keep(self.site.with_registry(self.registry_after), self.report)
 
     def take_sealed(self) -> None:
         """Take sealed secrets as they are, where they fit: those of a document, or of the history."""
@@ -229,16 +189,15 @@ class Transaction:
     @property
     def below(self) -> StorageWorld:
         """The storage as it is, without the changes of this transaction."""
-        return self._below
+        return self._draft.below
 
     @property
     def problems(self) -> Collector:
         """The problems of the requests so far."""
-        return self._problems
+        return self._draft.problems
 
     # -- requests ------------------------------------------------------------------------------------------------
 
-    @_remember_request
     def create(  # noqa: PLR0913 - the options of a creation
         self,
         kind: str,
@@ -259,39 +218,21 @@ class Transaction:
         default of a mandatory property is written. ``unstated`` are secrets among the values that are only kept from
         an object that this one replaces. ``others`` are values of attributes that belong to no property.
         """
-        relation = self.registry.relation(kind)
-        path = self._make_path(kind, name, relation)
-        if path is None:
-            return
-        if relation.kind == "set":
-            type = self._read_type_of_name(path, type)  # noqa: A001 - the argument's name is the word of the option
-        definition = self._find_type(relation, type)
-        if relation.kind == "set":  # its objects are named by their type
-            path = path.parent.child(path.relation, self.registry.short_type_of(definition, relation))
-        path = self._follow_parent(path)
-        existing = self._world.find(path)
-        if existing is not None and self._world.is_written(path):
-            if not if_absent:
-                self._problems.add(_describe_existing(relation, existing))
-            return
-        naming = relation.naming_property
-        if self._gives_another_name(definition, naming, path, values):
-            summary = f"{naming} is the name of the {relation.friendly}: it cannot be set to another value"
-            self._problems.error("usage", summary, path=str(path), property=naming)
-            return
-        values = {given: value for given, value in values.items() if given.lower() != naming}
-        named = {naming: (path.name or "",)} if naming else {}
-        changer = Changer(ManagedObject(path, definition, named), self._reader, self._problems, creating=True)
-        obj = changer.apply(PropertyChanges(set={key: as_values(value) for key, value in values.items()}))
-        obj = obj if exact else add_written_defaults(obj)
-        if exact or not self._world.has_only_defaults(obj):  # a singleton without values is there anyway
-            names = [changer.key_of(key) for key in values]
-            self._put(obj.replace(others=others or {}), names)
-            self._note_given(obj, names, unstated)
-        if not bare:
-            self._create_default_objects(obj)
+        self._make(
+            lambda draft: create(
+                draft,
+                kind,
+                name,
+                values,
+                type=type,
+                if_absent=if_absent,
+                bare=bare,
+                exact=exact,
+                unstated=unstated,
+                others=others,
+            )
+        )
 
-    @_remember_request
     def modify(  # noqa: PLR0913 - the options of a modification
         self,
         kind: str,
@@ -308,60 +249,7 @@ class Transaction:
         both types have. With ``exact`` no default of a mandatory property is written. ``unstated`` are secrets among the
         values that are only kept.
         """
-        obj = self._find_of_type(kind, name, type)
-        naming = self.registry.relation(obj.path.relation).naming_property
-        stated = {} if self._gives_another_name(obj.definition, naming, obj.path, changes.set) else {naming}
-        given = PropertyChanges(
-            {key: as_values(value) for key, value in changes.set.items() if key.lower() not in stated},
-            {key: as_values(value) for key, value in changes.add.items()},
-            {key: as_values(value) for key, value in changes.remove.items()},
-            changes.reset,
-        )
-        if self._touches_name(obj, given):
-            return
-        is_new = self._world.find(obj.path) is not obj
-        # What is taken back may have replaced an object with another read-only value.
-        creating = is_new or exact or self._world.has_only_defaults(obj)
-        changer = Changer(obj, self._reader, self._problems, creating=creating, exact=exact)
-        changed = changer.apply(given)
-        is_first = is_new or not self._world.is_written(obj.path)
-        if not exact and not is_new and is_first and changed.values == obj.values:
-            return
-        if not exact and is_first:
-            changed = add_written_defaults(changed)  # the entry of a singleton is created by its first change
-        # A broken value that is replaced is no longer a problem.
-        replaced = {changer.key_of(name) for name in (*given.set, *given.reset)}
-        remaining = tuple(problem for problem in obj.problems if problem.property not in replaced)
-        names = {changer.key_of(name) for name in (*given.set, *given.add, *given.remove, *given.reset)}
-        self._put(changed.replace(problems=remaining), names)
-        self._note_given(changed, [changer.key_of(name) for name, several in given.set.items() if several], unstated)
-
-    @staticmethod
-    def _gives_another_name(
-        definition: ManagedObjectDefinition, naming: str, path: ManagedObjectPath, values: Given
-    ) -> bool:
-        """Tell whether values hold one of the property that names an object which is not its name."""
-        prop = definition.properties[naming] if naming else None
-        return prop is not None and any(
-            given.lower() == naming and [is_name(prop, one, path.name or "") for one in as_values(value)] != [True]
-            for given, value in values.items()
-        )
-
-    def _touches_name(self, obj: ManagedObject, given: PropertyChanges) -> bool:
-        """Whether a change touches the property that names the object; if so, report it."""
-        naming = self.registry.relation(obj.path.relation).naming_property
-        found = bool(naming) and naming in {
-            key.lower() for key in (*given.set, *given.add, *given.remove, *given.reset)
-        }
-        if found:
-            self._problems.error(
-                "usage",
-                f"{naming} is the name of {obj.path}: it can be changed only by renaming",
-                path=str(obj.path),
-                property=naming,
-                remedy="rename the object",
-            )
-        return found
+        self._make(lambda draft: modify(draft, kind, name, changes, type=type, exact=exact, unstated=unstated))
 
     def set(self, kind: str, name: Name, values: Given) -> None:
         """Set properties of an object; a value None or an empty sequence resets."""
@@ -371,287 +259,37 @@ class Transaction:
         """Reset properties of an object to their defaults."""
         self.modify(kind, name, PropertyChanges(reset=tuple(properties)))
 
-    @_remember_request
     def delete(self, kind: str, name: Name = (), *, force: bool = False, exact: bool = False) -> None:
         """Delete an object and everything below it; with ``force`` an absent one is no error.
 
         With ``exact`` also the entry of a singleton is deleted, which then has its defaults.
         """
-        path = self.registry.path_of(kind, name)
-        if self.registry.unwritten_type(self.registry.relation(kind)) is not None and not exact:
-            self._problems.error("usage", f"{kind} cannot be deleted: there is always one", path=str(path))
-            return
-        obj = self._world.find(path)
-        if obj is None:
-            if not force:
-                raise NoSuchObjectError(describe_absence(self.registry, self._world, path))
-            return
-        children = list(self._descendants(obj))
-        if (stored := self._below.entries.get(obj.path)) is not None and obj.path not in self._world.pending:
-            self._check_deletion(obj, stored)
-        for child in children:
-            self._world.remove(child.path)
-        self._world.remove(obj.path)
+        self._make(lambda draft: delete(draft, kind, name, force=force, exact=exact))
 
-    def _check_deletion(self, obj: ManagedObject, stored: Entry) -> None:
-        """Refuse to delete an entry of another class, and one with entries below it that undo cannot put back."""
-        from confobjects.management.strays import find_strays_below
-
-        relation = self.registry.relation(obj.path.relation)
-        top = self.registry.definition(relation.target)
-        if not stored.has_object_class(top.object_classes[-1]):
-            self._problems.extend(obj.problems)
-            return
-        for stray in find_strays_below(self.site, self._below, obj):
-            summary = f"the {relation.friendly} cannot be deleted: {stray.summary}"
-            remedy = "remove that entry first, with a tool of the directory or in the file"
-            self._problems.error("object-in-use", summary, path=str(obj.path), remedy=remedy)
-
-    @_remember_request
     def rename(self, kind: str, name: Name, new_name: str) -> None:
         """Give an object another name; objects that refer to it are changed with it."""
-        obj = self._find_existing(kind, name)
-        relation = self.registry.relation(kind)
-        if relation.kind != "instantiable":
-            summary = f"{kind} is named by its type" if relation.named else f"{kind} has no name to change"
-            self._problems.error("usage", summary, path=str(obj.path))
-            return
-        new_path = self._make_path(kind, (*obj.path.names[:-1], new_name), relation)
-        if new_path is None or new_path.elements == obj.path.elements:
-            return
-        if new_path != obj.path and (existing := self._world.find(new_path)) is not None:
-            self._problems.add(_describe_existing(relation, existing))
-            return
-        users = list(self.site.make_judge(self._world).users(obj.path))
-        for moved in (obj, *self._descendants(obj)):
-            self._move(moved, obj.path, new_path, relation)
-        for user in users:
-            self._follow(user, obj.path, new_path)
+        self._make(lambda draft: rename(draft, kind, name, new_name))
 
-    @_remember_request
+    def reseal(self, path: ManagedObjectPath) -> None:
+        """Seal the secrets of an object with the key that seals now; those that cannot be opened stay."""
+        self.take_sealed()
+        self._make(lambda draft: reseal(draft, path))
+
     def expect(self, paths: Collection[ManagedObjectPath]) -> None:
         """Read the objects at some paths now, many at once. It changes nothing, but later requests for them read nothing.
 
         ``registry.path_of`` makes a path of a kind and a name.
         """
-        self._below.read_ahead(paths)
+        self._make(lambda draft: draft.below.read_ahead(paths))
 
-    @_remember_request
     def consider(self, ask: Callable[[], None]) -> None:
         """Call a function that requests changes by what it reads; it is called again if the change is planned again."""
-        ask()
-
-    # -- steps ---------------------------------------------------------------------------------------------------
-
-    def _find_existing(self, kind: str, name: Name) -> ManagedObject:
-        path = self.registry.path_of(kind, name)
-        obj = self._world.find(path)
-        if obj is None:
-            raise NoSuchObjectError(describe_absence(self.registry, self._world, path))
-        return obj
-
-    def _find_of_type(self, kind: str, name: Name, type_: str | None) -> ManagedObject:
-        """Return the object to change; a new one for a singleton that is to have another type, or its first one."""
-        relation = self.registry.relation(kind)
-        path = self.registry.path_of(kind, name)
-        present = self._world.find(path)
-        if present is not None and not self._world.is_written(path):
-            self._follow_parent(path)
-        if type_ is None and present is not None:
-            return present
-        if relation.kind != "singleton":
-            obj = self._find_existing(kind, name)
-            if type_ is not None and self._find_type(relation, type_) is not obj.definition:
-                summary = f"the type of {relation.indefinite} is chosen when it is created"
-                self._problems.error("usage", summary, path=str(path), remedy="delete it, and create it with that type")
-            return obj
-        self._follow_parent(path)
-        definition = self._find_type(relation, type_)
-        if present is None or not self._world.is_written(path):
-            fits = present is not None and present.definition is definition
-            return present if present is not None and fits else ManagedObject(path, definition, {})
-        return present if present.definition is definition else self._change_type(present, definition)
-
-    def _change_type(self, obj: ManagedObject, definition: ManagedObjectDefinition) -> ManagedObject:
-        """Return a stored singleton as one of another type. Its entry is replaced, so those of the objects below it are too."""
-        below = list(self._descendants(obj))
-        relations = {relation.name for relation in self.registry.children(definition.name)}
-        strange = [child for child in below if child.path.parent == obj.path and child.path.relation not in relations]
-        for child in strange:
-            summary = f"{obj.path} cannot be {definition.indefinite} while {child.path} is below it"
-            self._problems.error(
-                "constraint-violated", summary, path=str(obj.path), remedy=f"delete {child.path} first"
-            )
-        if not strange and self._holds_others(obj):
-            summary = f"the type of {obj.path} cannot be changed: its entry holds others, which would be lost with it"
-            self._problems.error("constraint-violated", summary, path=str(obj.path))
-        for child in reversed(below):
-            self._world.put(child)
-        before, after = obj.definition.properties, definition.properties
-        shared = {
-            name: texts
-            for name, texts in obj.values.items()
-            if name in after and not after[name].is_fixed and _is_same_property(before[name], after[name])
-        }
-        return ManagedObject(obj.path, definition, shared)
-
-    def _holds_others(self, obj: ManagedObject) -> bool:
-        """Whether the entry of an object is one of others too, or has entries below it that are no objects below this one."""
-        mapper = self.site.mapper
-        dn = mapper.dn_of(obj.path)
-        stored = self._below.entries.get(obj.path)
-        if stored is None:
-            return False
-        if dn == mapper.base or stored.has_object_class(BRANCH_CLASS):
-            return True
-        known = {dn, *(mapper.dn_of(child.path) for child in self._stored_below(obj))}
-        found = self.site.storage.search(dn, "sub")
-        return any(entry.dn not in known and not entry.has_object_class(BRANCH_CLASS) for entry in found)
-
-    def _stored_below(self, obj: ManagedObject) -> Iterator[ManagedObject]:
-        """Yield what is below an object in the storage now."""
-        for relation in self.registry.children(obj.definition.name):
-            for child in self._below.members(relation, obj.path):
-                yield from (child, *self._stored_below(child))
-
-    def _follow_parent(self, path: ManagedObjectPath) -> ManagedObjectPath:
-        """Return the path of a new object with the names above it as they are stored.
-
-        Raises an error if the object above it does not exist, or is of a type that cannot have such an object below it.
-        """
-        if path.parent == ROOT:
-            return path
-        above = self._world.find(path.parent)
-        if above is None:
-            raise NoSuchObjectError(describe_absence(self.registry, self._world, path.parent))
-        relation = self.registry.relation(path.relation)
-        if relation not in self.registry.children(above.definition.name):
-            summary = f"{above.path} is {above.definition.indefinite}: it cannot have {relation.indefinite} below it"
-            raise error_for([Diagnostic("constraint-violated", summary, path=str(path))])
-        return above.path.child(*path.elements[-1])
-
-    def _put(self, obj: ManagedObject, names: Iterable[str]) -> None:
-        touched = {name.lower() for name in names}
-        self._note_restart(obj, touched)
-        self._world.put(obj)
-        self._touched.setdefault(obj.path, set()).update(touched)
-
-    def _note_restart(self, obj: ManagedObject, names: Container[str]) -> None:
-        """Note an object that a change of some properties disables, or enables again after that."""
-        condition, old = obj.definition.enabled_when, self._world.find(obj.path)
-        if condition is None or old is None or not any(name in names for name in condition.properties()):
-            return
-        was, will = (condition.judge(self._make_view(side)) for side in (old, obj))
-        if was and will is False and obj.path not in self._world.started:
-            self._world.stopped.add(obj.path)
-        elif was is False and will:
-            (self._world.restarted if obj.path in self._world.stopped else self._world.started).add(obj.path)
-
-    def _make_view(self, obj: ManagedObject) -> View:
-        return lambda name: self._reader.read(obj, obj.definition.properties[name]).normals
-
-    def _note_given(self, obj: ManagedObject, names: Iterable[str], unstated: Collection[str]) -> None:
-        """Note which properties a request gives in full: a secret among them is known to whoever asks."""
-        self._given.setdefault(obj.path, set()).update(name for name in names if name not in unstated)
-
-    def _find_type(self, relation: Relation, type_: str | None) -> ManagedObjectDefinition:
-        types = self.registry.types_of(relation)
-        if type_ is None:
-            if usual := self.registry.usual_type(relation):
-                return types[usual]
-            remedy = (RemedyAction("choose-type", ", ".join(types)),)
-            raise error_for([Diagnostic("usage", f"{relation.indefinite} needs a type", remedy=remedy)])
-        found = types.get(type_.lower()) or next((d for d in types.values() if d.name == type_), None)
-        if found is None:
-            hint = suggest_name(type_, types) or f"one of: {', '.join(types)}"
-            summary = f'there is no type "{type_}" of {relation.friendly}'
-            raise error_for([Diagnostic("unknown-name", summary, argument=type_, remedy=hint)])
-        return found
-
-    def _make_path(self, kind: str, name: Name, relation: Relation) -> ManagedObjectPath | None:
-        """Return the path for a new name, without blanks around it; report an invalid name and return None."""
-        path = self.registry.path_of(kind, name)
-        if path.name is None:
-            return path
-        clean, wrong = path.name.strip(), ""
-        if not clean.isprintable():
-            wrong = f"the name of the {relation.friendly} holds a control character"
-        elif relation.naming_property:
-            prop = self.registry.definition(relation.target).properties[relation.naming_property]
-            try:
-                clean = prop.syntax.format(clean)
-            except ValueError as error:
-                wrong = str(error)
-        if wrong:
-            naming = relation.naming_property
-            above = str(path.parent) if path.parent.elements else ""
-            self._problems.error("invalid-value", wrong, path=above, property=naming, value=make_visible(clean))
-            return None
-        return path.parent.child(path.relation, clean)
-
-    def _create_default_objects(self, obj: ManagedObject) -> None:
-        for relation in self.registry.children(obj.definition.name):
-            for item in relation.default_objects:
-                names = (*obj.path.names, item.name) if relation.named else obj.path.names
-                self.create(relation.name, names, dict(item.values), type=item.type)
-
-    def _descendants(self, obj: ManagedObject) -> Iterator[ManagedObject]:
-        """Yield what is stored below an object, deepest first."""
-        for relation in self.registry.children(obj.definition.name):
-            for child in self._world.members(relation, obj.path):
-                yield from self._descendants(child)
-                if self._world.is_written(child.path):
-                    yield child
-
-    def _read_type_of_name(self, path: ManagedObjectPath, type_: str | None) -> str:
-        name = path.name or ""
-        if type_ is not None and type_.lower() != name.lower():
-            self._problems.error(
-                "usage",
-                f'an object of {path.relation} is named by its type: "{name}" cannot be of type "{type_}"',
-                path=str(path),
-                remedy=f'name it "{type_}"',
-            )
-        return name
-
-    def _move(self, obj: ManagedObject, old: ManagedObjectPath, new: ManagedObjectPath, relation: Relation) -> None:
-        path = ManagedObjectPath((*new.elements, *obj.path.elements[len(old.elements) :]))
-        values = dict(obj.values)
-        if obj.path == old and relation.naming_property:
-            values[relation.naming_property] = (new.name or "",)
-        renamed = obj if obj.path != old or new == old else self._below.leave_out_name(obj)
-        self._world.move(obj.path, renamed.replace(path=path, values=values))
-        self._touched[path] = self._touched.pop(obj.path, set())
-        self._given[path] = self._given.pop(obj.path, set())
-
-    def _follow(self, user: User, old: ManagedObjectPath, new: ManagedObjectPath) -> None:
-        """Update a reference to a renamed object; a reference in an expression cannot be updated."""
-        path, prop = user.object.path, user.property
-        if path == old or path.is_below(old):  # it was moved itself
-            path = ManagedObjectPath((*new.elements, *path.elements[len(old.elements) :]))
-        obj = self._world.find(path)
-        if not user.sure or obj is None:
-            self._problems.add(Verdict.describe_possible_use(user, old))
-            return
-        name, written = normal_name(old.name or ""), user.reference.write_name(new.name or "")
-        texts = obj.values.get(prop.name, ())
-        meant = [normal_name(user.reference.select_name(text) or "") == name for text in texts]
-        if any(meant):
-            after = tuple(written if names_it else text for text, names_it in zip(texts, meant, strict=True))
-            self._put(obj.replace(values={**obj.values, prop.name: after}), [prop.name])
-            self._followed.setdefault(obj.path, set()).add(prop.name)
-            return
-        self._problems.error(
-            "object-in-use",
-            f"{old} cannot be renamed: {path} names it in an expression ({user.as_words()})",
-            path=str(old),
-            remedy=f"change {user.as_words()} of {path} in the same change",
-        )
+        self._make(lambda _: ask())
 
     def _finish(self) -> None:
         planned = self._decide_tests()
-        if self._tester is not None and self._decision is not None and self._decision.tested:
-            self._test(self._tester, self._decision)
+        if self._trial is not None and self._trial.is_due:
+            self._test(self._trial)
             planned = None
         if self.site.storage.serialises_writers or self.dry_run:
             found = self._plan_now() if planned is None else planned
@@ -661,12 +299,16 @@ class Transaction:
             return
         from confobjects.management.changing.meeting import settle
 
-        number = settle(self, planned, again=bool(self._states))
+        number = settle(self, planned, again=self._was_tested)
         self.report = self.report.replace(number=number)
+
+    @property
+    def _was_tested(self) -> bool:
+        return self._trial is not None and self._trial.is_done
 
     def _plan_now(self) -> list[ObjectOutcome]:
         """Return the plan; after a test it is made again, from what the storage holds now."""
-        if not self._states:
+        if not self._was_tested:
             return self.plan()
         from confobjects.management.changing.meeting import plan_again
 
@@ -674,110 +316,66 @@ class Transaction:
 
     def _decide_tests(self) -> list[ObjectOutcome] | None:
         """Decide about tests of what is saved, if any of it can be tested; return the plan if it had to be made for that."""
-        pending = self._world.pending.values()
+        pending = self.world.pending.values()
         if self._open_tests is None or all(o is None or o.definition.verification is None for o in pending):
             return None
-        from confobjects.management.changing.trials import find_saved
+        from confobjects.management.changing.trial import find_saved_in, open_trial
 
         planned = self.plan()
-        saved = list(find_saved(planned, self.site.make_reader(self._world), self._touched, self._followed))
-        if saved:
-            self._tester = self._open_tests(self.site)
-            self._decision = self._tester.decide(self.site, self._world, saved)
-            self.report = self._add_tests(self.report)
+        if saved := find_saved_in(self._draft, planned):
+            self._trial = open_trial(self._open_tests(self.site), saved, self._draft)
+            self.report = self._trial.add_to(self.report)
         return planned
 
-    def _test(self, tester: SaveTester, decision: TestDecision) -> None:
+    def _test(self, trial: Trial) -> None:
         """Test what will be saved, without the lock: others can write meanwhile, and this change is planned again then."""
-        from confobjects.management.changing.trials import (
-            TestDecision,
-            describe_state,
-            find_depended,
-            refuse_reused,
-        )
-
-        judge = self.site.make_judge(self._world)
-        depended = find_depended(judge, decision.tested)
-        refuse_reused(self._reused, depended)
-        self._states = {obj.path: describe_state(judge, obj, self._find_stored(obj)) for obj in depended}
+        trial.prepare(self._draft, self._reused)
         self._lock.__exit__(None, None, None)
         self._lock = nullcontext()
-        done = tester.test(self.site, self._world, decision.tested)
-        self._decision = TestDecision({**decision.tests, **done.tests}, warnings=(*decision.warnings, *done.warnings))
+        trial.run(self._draft)
         lock = self.site.storage.writing()
         lock.__enter__()
         self._lock = lock
 
-    def _find_stored(self, obj: ManagedObject) -> ManagedObject | None:
-        place = self._world.source_of(obj.path)
-        return None if place is None else self._below.find(place)
-
-    def _add_tests(self, report: ChangeReport) -> ChangeReport:
-        """Return a report that says of each object whether it was tested."""
-        decision = self._decision
-        if decision is None:
-            return report
-        changes = tuple(
-            change.replace(test=test) if (test := decision.tests.get(change.new_path or change.path)) else change
-            for change in report.changes
-        )
-        return report.replace(changes=changes, warnings=(*report.warnings, *decision.warnings))
-
-    def _check_tested(self) -> None:
-        """Refuse a change of objects that are not, or depend on others that are not, as they were tested."""
-        from confobjects.management.changing.trials import describe_state, refuse_changed
-
-        self._below.read_ahead(list(self._states))
-        judge = self.site.make_judge(self._world)
-        for path, state in self._states.items():
-            obj = self._world.find(path)
-            if obj is None or describe_state(judge, obj, self._find_stored(obj)) != state:
-                refuse_changed(path)
-
     def plan(self) -> list[ObjectOutcome]:
         """Judge all requests as a whole and set ``report``. Raises one error with every problem."""
         sealer = self._seal()
-        found = find_outcomes(self._world)
+        found = find_outcomes(self.world)
         if self._redefinition is not None or any(outcome.change.path.relation == HOLDER_KIND for outcome in found):
             found = self._plan_definitions(found)
             sealer = self._seal()
-            found = find_outcomes(self._world)
-        self._below.read_ahead(find_targets(self.registry, found))
+            found = find_outcomes(self.world)
+        self.below.read_ahead(find_targets(self.registry, found))
         judging = self.site if sealer is None else sealer.adapt(self.site)
-        before = judging.make_judge(self._below)
-        after = judging.make_judge(self._world)
-        given = self._given if sealer is None else sealer.find_known(self._given)
-        place, closely = self._world.find_stored_place, self.site.approve is not None
-        verdict = Verdict(after, before, place, self._problems, given, closely=closely)
+        before = judging.make_judge(self.below)
+        after = judging.make_judge(self.world)
+        given = self._draft.given if sealer is None else sealer.find_known(self._draft.given)
+        place, closely = self.world.find_stored_place, self.site.approve is not None
+        verdict = Verdict(after, before, place, self.problems, given, closely=closely)
         verdict.judge(found)
         self._reused = verdict.reused
         if self.site.storage.is_foreign:
             from confobjects.management.changing.foreign import find_refusals
 
-            self._problems.extend(find_refusals(found))
+            self.problems.extend(find_refusals(found))
         if self._redefinition is not None:
             self._judge_definitions(self._redefinition, found)
         if self.registry_after.unusable:
             from confobjects.management.changing.unjudged import find_unjudged
 
-            self._problems.extend(find_unjudged(self.registry_after, found, self._below, before, verdict.judge_))
-        if self._problems.errors:
-            raise error_for(verdict.suggest_fixes(self._world.pending.values(), self._touched))
+            self.problems.extend(find_unjudged(self.registry_after, found, self.below, before, verdict.judge_))
+        if self.problems.errors:
+            raise error_for(verdict.suggest_fixes(self.world.pending.values(), self._draft.touched))
         if sealer is not None and sealer.seal_again():
-            found = find_outcomes(self._world)
+            found = find_outcomes(self.world)
         if self.site.approve is not None:
             self.site.approve(self._propose(found, verdict))
-        if self._states:
-            self._check_tested()
-        found = sort_outcomes(found, self._world, before, after)
-        self.report = self._add_tests(
-            ChangeReport(
-                tuple(outcome.change for outcome in found),
-                tuple(verdict.actions),
-                tuple(verdict.deferred),
-                self._problems.warnings,
-            )
-        )
+        if self._trial is not None and self._trial.is_done:
+            self._trial.check(self._draft)
+        found = sort_outcomes(found, self.world, before, after)
+        changes = tuple(outcome.change for outcome in found)
+        report = ChangeReport(changes, tuple(verdict.actions), tuple(verdict.deferred), self.problems.warnings)
+        self.report = report if self._trial is None else self._trial.add_to(report)
         return found
 
     def _propose(self, found: Sequence[ObjectOutcome], verdict: Verdict) -> ProposedChange:
@@ -788,34 +386,34 @@ class Transaction:
 
     def _seal(self) -> ChangeSealer | None:
         """Seal the secrets that are given; None if none is, and no object of the change has a sealed one."""
-        pending = self._world.pending.items()
+        pending = self.world.pending.items()
         if self.site.storage.is_foreign:  # the server could not open them
             return None
-        if not any(_concerns_sealing(obj, self._touched.get(path, ())) for path, obj in pending):
+        if not any(_concerns_sealing(obj, self._draft.touched.get(path, ())) for path, obj in pending):
             return None
         from confobjects.management.changing.sealing import ChangeSealer
 
-        sealer = ChangeSealer(self.site, self._world, takes_sealed=self._takes_sealed)
-        self._problems.extend(sealer.seal(self._touched, self._given))
+        sealer = ChangeSealer(self.site, self.world, takes_sealed=self._takes_sealed)
+        self.problems.extend(sealer.seal(self._draft.touched, self._draft.given))
         return sealer
 
     def _plan_definitions(self, found: list[ObjectOutcome]) -> list[ObjectOutcome]:
         """Return the outcomes, planned with the definitions as they will be."""
         from confobjects.management.changing.redefining import collect_installed
 
-        installed = collect_installed(self.site, self._world)
+        installed = collect_installed(self.site, self.world)
         if self._redefinition is not None and self._redefinition.installed == installed:
             return found
         self._redefine(installed)
         self._repeat()
-        return find_outcomes(self._world)
+        return find_outcomes(self.world)
 
     def _judge_definitions(self, change: Redefinition, found: Sequence[ObjectOutcome]) -> None:
         accept = self._accept_losses or bool(self.undoes)
-        self._problems.extend(change.judge(self._world, found, accept_losses=accept))
-        if not self._problems.errors:
-            self._problems.extend(change.check_schema())
-            self._problems.extend(change.describe_carried(self._world, self._below.entries))
+        self.problems.extend(change.judge(self.world, found, accept_losses=accept))
+        if not self.problems.errors:
+            self.problems.extend(change.check_schema())
+            self.problems.extend(change.describe_carried(self.world, self.below.entries))
 
     def find_late_problems(self, found: Sequence[ObjectOutcome]) -> Iterable[Diagnostic]:
         """Return the problems of outcomes that were written with definitions that somebody else has changed meanwhile."""
@@ -830,7 +428,7 @@ class Transaction:
     @property
     def world(self) -> Overlay:
         """The objects with the changes requested so far."""
-        return self._world
+        return self._draft.world
 
     def make_note(self) -> Note:
         """Return the note of the planned change for the history."""
@@ -841,26 +439,26 @@ class Transaction:
         if seals and any(map(_has_old_secret, changes)) and self.site.open_sealer() is not None:
             from confobjects.management.changing.sealing import seal_before
 
-            changes = seal_before(self.site.open_sealer, changes, self._below.find)
+            changes = seal_before(self.site.open_sealer, changes, self.below.find)
         return note_of(changes, sign_change(self.site), self.undoes, self._find_others)
 
     def _find_others(self, path: ManagedObjectPath) -> Mapping[str, Values]:
         """Return the values of a stored object's entry that belong to none of its properties."""
         from confobjects.management.changing.foreign import find_others
 
-        entry, obj = self._below.entries.get(path), self._below.find(path)
+        entry, obj = self.below.entries.get(path), self.below.find(path)
         return {} if entry is None or obj is None else find_others(entry, obj)
 
     def collect_entries(self) -> Mapping[DN, Entry]:
         """Return the entries that were read for the plan."""
-        return {entry.dn: entry for entry in self._below.entries.values()}
+        return {entry.dn: entry for entry in self.below.entries.values()}
 
     def build_changes(self, found: Sequence[ObjectOutcome]) -> list[Change]:
         """Return the storage operations that carry out some outcomes."""
-        builder = ChangeBuilder(self.site, self._world)
+        builder = ChangeBuilder(self.site, self.world)
         changes = builder.build_changes(found)
         if self._redefinition is not None:
-            carried = self._redefinition.find_carried_objects(self._world, self._below.entries)
+            carried = self._redefinition.find_carried_objects(self.world, self.below.entries)
             changes.extend(builder.build_rewriting(obj) for obj in carried)
         return changes
 
@@ -882,26 +480,3 @@ def _has_old_secret(change: ObjectChange) -> bool:
     return any(
         mask_secret(properties[name], text) != text for name in change.names() for text in change.before.get(name, ())
     )
-
-
-def _is_same_property(one: PropertyDefinition, other: PropertyDefinition) -> bool:
-    """Tell whether properties of two types, of the same name, are one: a type may have narrowed what both inherit."""
-    return one.declared_by == other.declared_by or one.syntax.name == other.syntax.name
-
-
-def _describe_existing(relation: Relation, existing: ManagedObject) -> Diagnostic:
-    return Diagnostic(
-        "object-exists",
-        f'there is {relation.indefinite} "{existing.name}" already',
-        path=str(existing.path),
-        remedy=(RemedyAction("change", relation.name), ", or choose another name"),
-    )
-
-
-def as_values(value: Any) -> tuple[Any, ...]:
-    """Return the values given for one property as a tuple: none for None, one for a text or another single value."""
-    if value is None:
-        return ()
-    if isinstance(value, (list, tuple, set, frozenset)):  # a record, such as host and port, is one value of a syntax
-        return tuple(value)
-    return (value,)
