@@ -153,7 +153,8 @@ def _find_person(web: Web, request: Request) -> Person | None:
 
 def send_to_sign_in(request: Request) -> Response:
     """Return the way to the page to sign in, and back to this one."""
-    back = choose_way_back(request.url.path) if request.method == "GET" else "/"
+    page, asked = request.url.path, request.url.query
+    back = choose_way_back(f"{page}{'?' if asked else ''}{asked}") if request.method == "GET" else "/"
     query = urlencode({"next": back}) if back != "/" else ""
     return RedirectResponse(f"/sign-in{'?' if query else ''}{query}", 303, HEADERS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -280,6 +281,13 @@ def test_the_way_to_sign_in_is_no_longer_than_a_page_of_ours(console: Console) -
     assert nobody.get(asked, follow_redirects=False).headers["location"] == "/sign-in"
     found = nobody.get("/objects/mail-servers/one", follow_redirects=False).headers["location"]
     assert found == "/sign-in?next=%2Fobjects%2Fmail-servers%2Fone"
+
+
+def test_the_query_of_a_page_survives_the_sign_in(console: Console) -> None:
+    nobody = Console(console.web, None).client
+    way = nobody.get("/history?object=/mail-server/one&change=7", follow_redirects=False).headers["location"]
+    assert parse_qs(urlsplit(way).query)["next"] == ["/history?object=/mail-server/one&change=7"]
+    assert 'name="next" value="/history?object=/mail-server/one&amp;change=7"' in nobody.get(way).text
 
 
 # -- while a form is filled in -----------------------------------------------------------------------------------------
