@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from confobjects.texts.visible import make_visible
 
 from .command import UnknownCommandError
+from .output.messages import Message, format_hint, tell, tell_problem, write
 from .words.masking import ask_for_secrets, mask_secrets
 from .words.quoting import quote_word
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def report_error(error: ConfobjectsError, words: Words, output: str, *, debug: bool) -> int:
     """Print an error of the library and return its exit status."""
-    from .words.actions import as_json, asks_for, render
+    from .words.actions import as_json, asks_for
 
     if debug:
         import traceback
@@ -35,18 +35,17 @@ def report_error(error: ConfobjectsError, words: Words, output: str, *, debug: b
         )
         return error.exit_code
     for diagnostic in error.diagnostics:
-        print(render(diagnostic), file=sys.stderr)
+        tell_problem(diagnostic)
         if diagnostic.fix and not diagnostic.pointer:  # the command line cannot correct a file
             command = correct_command(words.arguments, diagnostic.fix, _registry_of(words))
-            print(f"  try: {make_visible(command)}", file=sys.stderr)
+            tell(Message(format_hint("try", command)))
     if asks_for(error.diagnostics, "save-untested"):
         given = [argument for argument in words.arguments if argument.lower() != "--test"]
         command = f"{correct_command(given, (), _registry_of(words))} --no-test"
-        print(f"  try: {make_visible(command)}", file=sys.stderr)
+        tell(Message(format_hint("try", command)))
     unread = words.opening.error
     if unread is not None and unread is not error and words.opening.unread is None and error.code == "unknown-name":
-        reason = make_visible(unread.diagnostics[0].summary)
-        print(f"  the definitions in the configuration are not known: {reason}", file=sys.stderr)
+        tell(Message(format_hint("the definitions in the configuration are not known", unread.diagnostics[0].summary)))
     return error.exit_code
 
 
@@ -59,7 +58,7 @@ def report_usage(error: click.UsageError, words: Words, output: str) -> int:
     """Print a mistake in the command line, with what was probably meant, and return 2."""
     from confobjects.management.judging import warn_of_unusable
 
-    from .words.actions import as_json, render
+    from .words.actions import as_json
     from .words.mistakes import explain_mistake
 
     message, remedy = explain_mistake(error, words.load_definitions)
@@ -71,13 +70,13 @@ def report_usage(error: click.UsageError, words: Words, output: str) -> int:
         mistake = {"severity": "error", "code": "usage", "summary": message, "remedy": remedy}
         _print_json("usage", 2, [mistake, *map(as_json, left_out)])
         return 2
-    print(make_visible(message), file=sys.stderr)
+    lines = [make_visible(message)]
     if remedy:
-        print(f"  remedy: {make_visible(remedy)}", file=sys.stderr)
+        lines.append(format_hint("remedy", remedy))
     hint = f"confobjects {words.command} --help" if words.command and not is_unknown else "confobjects help"
-    print(f"  help: {make_visible(hint)}", file=sys.stderr)
+    tell(Message("\n".join([*lines, format_hint("help", hint)]), "error"))
     for one in left_out:  # the command may be one of its objects
-        print(f"warning: {render(one)}", file=sys.stderr)
+        tell_problem(one)
     return 2
 
 
@@ -98,7 +97,7 @@ def report_bug(error: Exception, output: str, *, debug: bool) -> int:
         problem = {"severity": "error", "code": "internal-error", "summary": summary, "remedy": remedy}
         _print_json("internal-error", 70, [problem])
     else:
-        print(f"{summary}\n  {remedy}", file=sys.stderr)
+        tell(Message(f"{summary}\n{format_hint('remedy', remedy)}", "error"))
     return 70
 
 
@@ -115,4 +114,4 @@ def correct_command(arguments: Sequence[str], fix: Sequence[tuple[str, str]], re
 def _print_json(code: str, status: int, diagnostics: list[dict[str, Any]]) -> None:
     import json
 
-    print(json.dumps({"error": {"code": code, "exit": status, "diagnostics": diagnostics}}, indent=2), file=sys.stderr)
+    write(f"{json.dumps({'error': {'code': code, 'exit': status, 'diagnostics': diagnostics}}, indent=2)}\n")

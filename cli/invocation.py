@@ -16,6 +16,7 @@ from confobjects.storage import is_directory
 from confobjects.texts.visible import make_block_visible
 
 from .opening import storage_options, storage_url
+from .output.messages import Message, message_of, tell
 from .words.options import OPTIONS, conflict_among, describe_exposure, secret_sources
 
 if TYPE_CHECKING:
@@ -138,23 +139,29 @@ class Invocation:
 
     def note(self, text: str) -> None:
         """Print a remark to standard error, unless the user wants quiet."""
+        self.tell(Message(text))
+
+    def tell(self, message: Message) -> None:
+        """Print a message to standard error, unless the user wants quiet."""
         if self.sink is not None:
-            self.sink.note(text)
+            self.sink.note(message)
         elif not self.quiet:
-            sys.stderr.write(f"{make_block_visible(text)}\n")
+            tell(message)
 
     def warn(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Print warnings to standard error."""
         for diagnostic in diagnostics:
-            from .words.actions import render
+            self.tell(message_of(diagnostic).replace(label="warning"))
 
-            self.note(f"warning: {render(diagnostic)}")
+    def warn_of(self, text: str) -> None:
+        """Print a warning that is about the command line itself to standard error."""
+        self.tell(Message(text, "warning"))
 
     def warn_of_secrets(self, typed: Collection[str]) -> None:
         """Warn of each option, by name, whose secret was typed on the command line. A file of commands is not in sight."""
         for option in OPTIONS if self.sink is None else ():
             if option.secret and option.name in typed and self.options[option.name]:
-                self.note(f"warning: {describe_exposure(option.spellings[-1], secret_sources(option))}")
+                self.warn_of(describe_exposure(option.spellings[-1], secret_sources(option)))
 
     def tell_success(self, text: str) -> None:
         """Say that a change was made, if a person is at the terminal or --verbose asks for it."""
@@ -220,7 +227,7 @@ class Invocation:
     def tell_unread(self, error: ConfobjectsError) -> None:
         """Say that the definitions in the configuration could not be read."""
         problem = error.diagnostics[0]
-        self.note(f"the definitions in the configuration are not known: {problem.summary}")
+        self.warn_of(f"the definitions in the configuration are not known: {problem.summary}")
 
     def tell_of_definitions(self) -> None:
         """Say which definitions of the configuration could not be used, and with --verbose which wins of several."""

@@ -30,7 +30,9 @@ def run(argv: Sequence[str] | None = None) -> int:
         _abandon_output()
         return BROKEN_PIPE
     except (KeyboardInterrupt, click.Abort):
-        print("interrupted", file=sys.stderr)
+        from .output.messages import Message, tell
+
+        tell(Message("interrupted"))
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last place before the user
         if isinstance(error, OSError) and error.errno in _FULL:
@@ -95,7 +97,9 @@ def _wanted_output(arguments: Sequence[str]) -> str:
 def _report_unwritable(error: OSError, before: str = "") -> int:
     """Say that standard output takes no more. All other files report such failures themselves."""
     _abandon_output()
-    print(f"{before}the output cannot be written: {(error.strerror or '').lower()}", file=sys.stderr)
+    from .output.messages import Message, tell
+
+    tell(Message(f"{before}the output cannot be written: {(error.strerror or '').lower()}", "error"))
     return StorageError.exit_code
 
 

@@ -29,6 +29,7 @@ from confobjects.management.followers import AskedChange, FollowersVerdict, judg
 from confobjects.storage.watching import REAL
 
 from .output.followers import describe_change, describe_each, show_foreign, summarise
+from .output.messages import Message, tell
 
 if TYPE_CHECKING:
     from confobjects.mapping.protocol import Storage, Timing
@@ -60,7 +61,7 @@ def perform_and_wait(invocation: Invocation, perform: Callable[[], int | None], 
         except KeyboardInterrupt:
             if not invocation.saved:
                 raise
-            sys.stderr.write(f"interrupted: {describe_change(_join_changes(invocation.saved).number)} is saved\n")
+            tell(Message(f"interrupted: {describe_change(_join_changes(invocation.saved).number)} is saved"))
             return INTERRUPTED
     if told:
         invocation.note("nothing was changed: there is nothing to wait for")

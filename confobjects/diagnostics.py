@@ -84,7 +84,7 @@ class Diagnostic(Record, kw_only=True):
         if self.remedy:
             lines.append(f"  remedy: {make_visible(remedy_text(self.remedy, say))}")
         if self.attempt:
-            lines.append(f"    try: {make_visible(self.attempt)}")
+            lines.append(f"  try: {make_visible(self.attempt)}")
         return "\n".join(lines)
 
     def detail_lines(self) -> list[str]:

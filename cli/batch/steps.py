@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from confobjects.paths import Name
 
     from ..invocation import Invocation
+    from ..output.messages import Message
     from .dialect import BatchCommand
     from .source import BatchSource
 
@@ -133,7 +134,7 @@ class BatchStep(Sink):
         self.problems: list[Diagnostic] = []
         self.outcome: StepOutcome = ""
         self.said: list[str] = []
-        self.noted: list[str] = []
+        self.noted: list[Message] = []
         self._ready: click.Context | None = None
         self._view: ManagementContext | None = None
 
@@ -154,8 +155,8 @@ class BatchStep(Sink):
     def say(self, text: str) -> None:
         self.said.append(text)
 
-    def note(self, text: str) -> None:
-        self.noted.append(text)
+    def note(self, message: Message) -> None:
+        self.noted.append(message)
 
     def open_context(self) -> ManagementContext:
         assert self._view is not None  # noqa: S101 - a command that reads runs in its turn

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,8 @@ from confobjects.errors import error_for
 from confobjects.texts.visible import make_visible
 
 from ..output.changes import report_as_json, tell_changes
-from ..words.actions import as_json, render
+from ..output.messages import Message, message_of, tell_problem
+from ..words.actions import as_json
 from ..words.quoting import quote_word
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ class BatchSummary:
         self.origin = origin
         self.steps = steps
         self._lines = [step.line for step in steps]
-        self._noted: set[str] = set()
+        self._noted: set[Message] = set()
 
     def note_known(self, warnings: Iterable[Diagnostic]) -> None:
         """Keep the storage's warnings; they are printed once, at the end."""
-        self._noted.update(f"warning: {render(warning)}" for warning in warnings)
+        self._noted.update(map(message_of, warnings))
 
     def line_of(self, step: BatchStep) -> str:
         """Return a command without its secrets."""
@@ -48,20 +48,19 @@ class BatchSummary:
         """Print the output, the remarks and the problems of a step."""
         if self.invocation.form == "json":
             return
-        texts = [text for text in step.noted if text not in self._noted]
-        self._noted.update(texts)
-        problems = [render(problem) for problem in step.problems]
-        if progress is not None and (step.said or texts or problems):
+        remarks = [one for one in step.noted if one not in self._noted]
+        self._noted.update(remarks)
+        if progress is not None and (step.said or remarks or step.problems):
             progress.clear()
         if self.invocation.verbose or (step.said and self.invocation.tells_people):
             mark = f"  [{step.outcome}]" if self.invocation.verbose and step.outcome else ""
             self.invocation.say(f"{self.line_of(step)}{mark}")
         for text in step.said:
             self.invocation.say(text)
-        for text in texts:
-            self.invocation.note(f"{self.origin}:{step.line}: {text}")
-        for text in problems:
-            sys.stderr.write(f"{text}\n")
+        for one in remarks:
+            self.invocation.tell(one.place_at(f"{self.origin}:{step.line}"))
+        for problem in step.problems:
+            tell_problem(problem)
 
     # -- the whole -------------------------------------------------------------------------------------------------
 
@@ -70,9 +69,8 @@ class BatchSummary:
         if self.invocation.form == "json" or self.invocation.quiet:
             return
         wrong = {bisect_right(self._lines, problem.line) for problem in problems if problem.line is not None}
-        self.invocation.note(
-            f"{self.origin}: {len(wrong)} of {_commands_phrase(len(self.steps))} failed: nothing was changed"
-        )
+        counts = f"{len(wrong)} of {_commands_phrase(len(self.steps))} failed"
+        self.invocation.tell(Message(f"{self.origin}: {counts}: nothing was changed", "error"))
 
     def tell(self, report: ChangeReport, *, told: bool = False) -> int:
         """Report the result and return the exit status; ``told`` says that each step was reported already."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +16,7 @@ from confobjects.texts.visible import make_visible
 from ..command import make_command
 from ..effective_objects import load_object
 from ..invocation import Invocation
+from ..output.messages import Message, tell
 from ..words.numbers import LONGEST_WAIT, NumberType
 
 if TYPE_CHECKING:
@@ -123,8 +123,7 @@ def _tell_codes(codes: DeviceCodes) -> None:
 
 def _tell(text: str) -> None:
     """Tell the person what to do, on standard error: standard output may be for a program."""
-    sys.stderr.write("\n".join(map(make_visible, text.split("\n"))) + "\n")
-    sys.stderr.flush()
+    tell(Message("\n".join(map(make_visible, text.split("\n")))))
 
 
 def _save(invocation: Invocation, provider: EffectiveObject, settings: ProviderSettings, token: Token) -> int:

@@ -20,6 +20,7 @@ from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
+from ..output.messages import tell_problem
 from ..output.shown import summarise_check
 
 if TYPE_CHECKING:
@@ -79,10 +80,8 @@ def _tell_problems(invocation: Invocation, found: CheckResult) -> int:
     error = error_for(found.problems)
     if invocation.form != "table" or invocation.quiet or invocation.sink is not None:
         raise error
-    from ..words.actions import render
-
     for problem in error.diagnostics:
-        invocation.note(render(problem))
+        tell_problem(problem)
     invocation.say(summarise_check(found.count, "object", len(found.warnings), len(error.diagnostics)))
     return error.exit_code
 

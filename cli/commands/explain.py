@@ -52,7 +52,7 @@ def _run(invocation: Invocation, text: str, secret: bool) -> int:
         return 0
     invocation.say("\n".join(map(make_visible, _lines(template, shown, values, result.origins))))
     for warning in template.warnings:
-        invocation.note(make_visible(f"warning: {warning.message}" + (f"; {warning.remedy}" if warning.remedy else "")))
+        invocation.warn_of(make_visible(warning.message + (f"; {warning.remedy}" if warning.remedy else "")))
     return 0
 
 

@@ -166,7 +166,7 @@ def _retry(invocation: Invocation, ledger: Ledger, given: dict[str, Any]) -> int
     def change(entry: Entry) -> int:
         parts = judge_retry(entry)
         if any(part.state is State.UNKNOWN for part in parts):
-            invocation.note(f"warning: mail {entry.id} may have arrived; it may arrive twice")
+            invocation.warn_of(f"mail {entry.id} may have arrived; it may arrive twice")
         if parts:
             invocation.warn(one.replace(severity="warning") for one in entry.problems)
         return len(parts) if invocation.dry_run or not parts else ledger.retry(entry.id)

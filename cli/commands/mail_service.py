@@ -163,13 +163,11 @@ def _print(invocation: Invocation, service: EffectiveObject, status: Status, for
 
 
 def _print_for_people(invocation: Invocation, describe: Callable[[Status, str], Any], status: Status, why: str) -> None:
-    import sys
-
     from confobjects.service.complaining import word_finding
 
-    from ..words.actions import render
+    from ..output.messages import tell_problem
 
     if not invocation.quiet:
         invocation.say("\n".join(describe(status, why)))
     for finding in status.findings:
-        print(render(word_finding(finding)), file=sys.stderr)
+        tell_problem(word_finding(finding))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from ..command import make_command
 from ..effective_objects import find_unsaved, unsaved_options
 from ..invocation import Invocation
 from ..mail_servers import begin_test, check_names, keep_test, load_target, name_options
+from ..output.messages import tell_problem
 from ..output.stages import show_stages
 from ..sender_domains import DomainQuestion, domain_options, find_report, judge_alone, report_lines
 
@@ -146,7 +146,7 @@ def print_result(invocation: Invocation, result: TestResult) -> None:
         if lines:
             invocation.say("\n".join(map(make_visible, lines)))
         for diagnostic in result.diagnostics:
-            print(diagnostic.render(word), file=sys.stderr)
+            tell_problem(diagnostic)
         if result.transcript and not result.ok:
             invocation.note(
                 "\n".join(["  the dialogue with the server:", *(f"    {line}" for line in result.transcript)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from confobjects.texts.visible import make_visible
 from ..command import make_command
 from ..effective_objects import find_unsaved, load_object, unsaved_options
 from ..invocation import Invocation
+from ..output.messages import tell_problem
 from ..verifications import StoredTest
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _print(invocation: Invocation, result: ProviderTestResult) -> None:
         if result.ok and not invocation.quiet:
             invocation.say("\n".join(map(make_visible, _readable_lines(result))))
         for diagnostic in result.diagnostics:
-            print(diagnostic.render(word), file=sys.stderr)
+            tell_problem(diagnostic)
 
 
 def _script_rows(result: ProviderTestResult) -> Iterator[tuple[str, ...]]:

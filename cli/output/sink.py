@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from confobjects.management import ManagementContext
     from confobjects.management.changing.operations import Operation
 
+    from .messages import Message
+
 
 class Sink:
     """Takes the operations and the output of a command, and gives it the open configuration."""
@@ -28,8 +30,8 @@ class Sink:
         """Take a result that would be printed."""
         raise NotImplementedError
 
-    def note(self, text: str) -> None:
-        """Take a remark that would be printed to standard error."""
+    def note(self, message: Message) -> None:
+        """Take a message that would be printed to standard error."""
         raise NotImplementedError
 
     def open_context(self) -> ManagementContext:

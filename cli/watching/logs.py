@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from confobjects import startup
 from confobjects.texts.visible import make_visible
 
+from ..output.messages import write
+
 
 class LogLines(logging.Handler):
     """Writes each record as one line, of what ``change`` makes of its text.
@@ -30,8 +32,7 @@ class LogLines(logging.Handler):
             place = traceback.extract_tb(error.__traceback__)[-1:]
             where = "".join(f" in {frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in place)
             line += f" ({type(error).__name__}{where})"
-        sys.stderr.write(f"{make_visible(line)}\n")
-        sys.stderr.flush()
+        write(f"{make_visible(line)}\n")
 
 
 @contextmanager

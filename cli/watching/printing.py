@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from confobjects import startup
 
+from ..output.messages import write
 from ..output.watched import describe_notice, dump_line, format_notice, list_rows
 
 if TYPE_CHECKING:
@@ -75,8 +76,7 @@ class WatchPrinter:
         if self._invocation.form == "json":
             self._say(dump_line(describe_notice(event, time, () if problem is None else (problem,))))
         else:
-            sys.stderr.write(f"{format_notice(event, time, problem)}\n")
-            sys.stderr.flush()
+            write(f"{format_notice(event, time, problem)}\n")
 
     def _say(self, text: str) -> None:
         self.is_writing = True

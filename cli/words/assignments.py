@@ -68,11 +68,10 @@ def _read_assignments(
         prop = _find_property(invocation, relation, name)
         if invocation.sink is None and prop is not None and prop.sensitive and "{" not in value and "<" not in value:
             others = (f"--set-prompt {prop.name}", "--set-file", "--set-env")
-            invocation.note(f"warning: {describe_exposure(prop.name, others)}")
+            invocation.warn_of(describe_exposure(prop.name, others))
         elif value.endswith((":", "$")) or (value != value.rstrip("&") and "{" not in value):
-            invocation.note(
-                f"warning: the value of {name} ends like an expression that the shell has expanded; "
-                f"quote it: '{name}:&{{…}}'"
+            invocation.warn_of(
+                f"the value of {name} ends like an expression that the shell has expanded; quote it: '{name}:&{{…}}'"
             )
         result.setdefault(name.lower(), []).append(value)
     return result

@@ -294,7 +294,7 @@ def test_expressions_are_shown_as_they_are_and_what_they_come_to_when_asked(monk
 def test_what_there_is_not(line: str, status: int, said: str) -> None:
     found, err = refused(line)
     assert found == status
-    assert err.startswith(said)
+    assert err.startswith(f"error: {said}")
 
 
 # -- create ------------------------------------------------------------------------------------------------------------
@@ -311,7 +311,7 @@ def test_an_object_that_is_there_is_refused_or_left_as_it_is(verb: str, file: Pa
     before = file.read_bytes()
     assert refused(verb) == (
         13,
-        '/store/one: there is a Store "one" already\n  remedy: change it with set-store-prop, or choose another name\n',
+        'error: /store/one: there is a Store "one" already\n  remedy: change it with set-store-prop, or choose another name\n',
     )
     assert depot(verb, "--if-absent", "-v") == (0, "Nothing changed.\n", "")
     assert depot(verb, "--if-absent") == (0, "", "")
@@ -380,7 +380,7 @@ def test_the_objects_that_come_with_another_are_in_the_plan() -> None:
 def test_what_cannot_be_created(line: str, status: int, said: str, file: Path) -> None:
     before = file.read_bytes()
     found, err = refused(line)
-    assert (found, err[: len(said)]) == (status, said)
+    assert (found, err[: len("error: " + said)]) == (status, f"error: {said}")
     assert file.read_bytes() == before
 
 
@@ -485,7 +485,7 @@ def test_what_cannot_be_changed(line: str, status: int, said: str, file: Path) -
 
 def test_of_a_refused_change_every_mistake_is_told_at_once() -> None:
     _, err = refused("set-queue-prop --queue-name guard --set priority:11 --set segment:x --set wach:jobs --reset nope")
-    told = [line.partition(":")[0] for line in err.splitlines() if line.startswith("/")]
+    told = [line.split(":")[1].strip() for line in err.splitlines() if line.startswith("error: /")]
     assert sorted(told) == [
         "/queue/guard, nope",
         "/queue/guard, priority",
@@ -579,7 +579,7 @@ def test_a_deletion_that_is_tried_only_says_what_would_go() -> None:
 def test_what_cannot_be_deleted_or_renamed(line: str, status: int, said: str, file: Path) -> None:
     before = file.read_bytes()
     found, err = refused(line)
-    assert (found, err[: len(said)]) == (status, said)
+    assert (found, err[: len("error: " + said)]) == (status, f"error: {said}")
     assert file.read_bytes() == before
 
 
@@ -609,7 +609,7 @@ def test_a_set_is_named_by_its_types() -> None:
     assert printed("list-depot-codecs -s") == ["gzip"]
     assert printed("get-depot-codec-prop --codec-type GZIP --property level -s") == ["level\t6"]
     status, err = refused("rename depot-codec --codec-type gzip --to plain")
-    assert (status, err) == (2, "/depot-codec/gzip: depot-codec is named by its type\n")
+    assert (status, err) == (2, "error: /depot-codec/gzip: depot-codec is named by its type\n")
     assert 'The Depot Codec "gzip" was deleted.\n' in depot("delete-depot-codec --codec-type gzip").out
 
 

@@ -37,7 +37,7 @@ def test_a_text_that_says_nothing_deletes_nothing(text: str, options: tuple[str,
     file = write(tmp_path / "nothing.ldif", text)
     outcome = run("apply", file, *options)
     assert (outcome.status, outcome.out) == (31, "")
-    assert outcome.err.startswith(f"{file}:1: {SAYS_NOTHING}\n  remedy: ")
+    assert outcome.err.startswith(f"error: {file}:1: {SAYS_NOTHING}\n  remedy: ")
     assert (tmp_path / "config.ldif").read_bytes() == before
     assert run("diff", file).status == 31
 
@@ -52,7 +52,7 @@ def test_a_part_of_a_configuration_is_none(tmp_path: Path) -> None:
             outcome = run("apply", file, *options)
             assert (outcome.status, outcome.out) == (31, "")
             assert 'the base "cn=config"' in outcome.err
-            assert outcome.err.startswith(f"{file}:1:5: ")
+            assert outcome.err.startswith(f"error: {file}:1:5: ")
     assert (tmp_path / "config.ldif").read_bytes() == before
 
 
@@ -134,7 +134,7 @@ def test_what_is_no_object_is_told_and_compared_all_the_same(tmp_path: Path) -> 
     expected = f"{file}:{line}:5: this entry is neither an object nor a branch of objects\n"
     outcome = run("apply", file)
     assert (outcome.status, outcome.out) == (31, "")
-    assert outcome.err.startswith(expected)
+    assert outcome.err.startswith(f"error: {expected}")
     compared = run("diff", file)
     assert compared.status == 0
     assert compared.err.startswith(f"warning: {expected}")
@@ -154,7 +154,7 @@ def test_standard_input_may_be_ldif(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     outcome = run("apply", "-")
     assert outcome.status == 10
-    assert outcome.err.startswith("standard input:")
+    assert outcome.err.startswith("error: standard input:")
     assert "\n  ds-cfg-enabled: maybe\n                  ^^^^^\n" in outcome.err
 
 
@@ -182,7 +182,7 @@ def test_a_storage_that_holds_no_configuration_deletes_nothing(tmp_path: Path) -
         place = f"ldif:{write(tmp_path / 'part.ldif', text)}"
         outcome = run("apply", place, "--prune")
         assert (outcome.status, outcome.out) == (31, "")
-        assert outcome.err.startswith(f"{place}: there is no configuration: ")
+        assert outcome.err.startswith(f"error: {place}: there is no configuration: ")
         assert run("diff", place, "-s").status == 1
     assert (tmp_path / "config.ldif").read_bytes() == before
     place = f"ldif:{write(tmp_path / 'empty.ldif', f'{head}{base}')}"

@@ -198,7 +198,7 @@ REFUSED = [
 @pytest.mark.parametrize(("typed", "said"), REFUSED, ids=[" ".join(typed)[:40] for typed, _ in REFUSED])
 def test_what_is_typed_wrongly_is_refused_and_no_secret_repeated(typed: list[str], said: str, file: Path) -> None:
     before = file.read_bytes()
-    assert change(*typed) == (2, "", said)
+    assert change(*typed) == (2, "", f"error: {said}")
     assert CANARY not in said
     assert file.read_bytes() == before
 
@@ -212,11 +212,11 @@ def test_every_mistake_of_a_line_is_told_at_once(tmp_path: Path) -> None:
     )
     assert (done.status, done.out) == (2, "")
     assert done.err.splitlines() == [
-        '--set takes PROPERTY:VALUE, but "use-ssl" has no colon',
-        "enabled: the value of enabled is empty",
+        'error: --set takes PROPERTY:VALUE, but "use-ssl" has no colon',
+        "error: enabled: the value of enabled is empty",
         "  remedy: --reset enabled",
-        f"auth-username: {tmp_path}/latin is not UTF-8 text",
-        "auth-username: the environment variable LOST is not set",
+        f"error: auth-username: {tmp_path}/latin is not UTF-8 text",
+        "error: auth-username: the environment variable LOST is not set",
     ]
 
 

@@ -40,12 +40,12 @@ def test_the_mistake_is_told_exactly(name: str, tmp_path: Path) -> None:
 def test_a_message_has_its_place_and_short_lines(name: str) -> None:
     text = (BAD / f"{name}.txt").read_text("utf-8")
     file = FILES[name].name
-    assert text.startswith(file)
+    assert text.startswith(f"error: {file}")
     assert text.count(file) == 1 or name in {"several", "ldif-several"}
     assert CANARY not in text
     assert max(map(len, text.splitlines())) < 300 or name == "ldif-object-class-of-no-type"  # it lists the types
     if name not in {"json-nested-too-deeply", "json-not-a-number"}:
-        assert text.startswith(f"{file}:")
+        assert text.startswith(f"error: {file}:")
 
 
 def test_every_message_has_its_document() -> None:

@@ -232,7 +232,7 @@ def test_standard_input_is_a_batch() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "one\n", "")
     done = process("set-mail-server-prop --server-name one --set enabled:x\n", "-Q")
     assert (done.returncode, done.stdout) == (10, "")
-    assert done.stderr.startswith("standard input:1:54, /mail-server/one, enabled: ")
+    assert done.stderr.startswith("error: standard input:1:54, /mail-server/one, enabled: ")
 
 
 def test_it_is_asked_for_on_either_side_and_in_any_case(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_command_beside_it_is_one_too_many(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert run("-F", str(tmp_path / "none")) == Outcome(
-        2, "", f"{tmp_path}/none: the batch cannot be read: no such file or directory\n"
+        2, "", f"error: {tmp_path}/none: the batch cannot be read: no such file or directory\n"
     )
 
 
@@ -362,7 +362,7 @@ def test_what_has_no_chance_is_not_tried(tmp_path: Path) -> None:
         preexec_fn=lambda: resource.setrlimit(*full),
     )
     assert (done.returncode, done.stdout) == (31, "2 commands: 0 done, 0 unchanged, 1 failed, 1 not tried.\n")
-    assert done.stderr.startswith("standard input:1:1")
+    assert done.stderr.startswith("error: standard input:1:1")
     assert names() == ["one", "two"]
 
 

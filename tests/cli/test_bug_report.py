@@ -24,7 +24,7 @@ def _broken(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_is_told_with_its_place_and_without_its_words() -> None:
     outcome = run("list-mail-servers")
     assert (outcome.status, outcome.out) == (70, "")
-    assert outcome.err.startswith("internal error: RuntimeError in test_bug_report.py:")
+    assert outcome.err.startswith("error: internal error: RuntimeError in test_bug_report.py:")
     assert CANARY not in outcome.err
 
 

@@ -229,7 +229,7 @@ def test_a_region_is_refused_where_the_host_does_not_depend_on_it(name: str) -> 
     words = ["--set", "auth-username:a@example.com", "--set", "auth-password:&{p|x}", "--no-test"]
     done = configure("--preset", name, "--region", "eu", *words)
     assert done.status == 2
-    assert done.err.startswith(f"no region is known for {PRESETS[name].title}\n")
+    assert done.err.startswith(f"error: no region is known for {PRESETS[name].title}\n")
     assert value("mail-server", name, "enabled") == ""
 
 

@@ -84,6 +84,7 @@ def test_what_is_wrong_with_a_connection_is_told_before_it_is_made(options: list
     place = [*NOWHERE[:4], *NOWHERE[6:]] if "--baseDN" in options else NOWHERE
     words = [*options, *LIST, *place] if before else [*LIST, *place, *options]
     done = run(*words)
+    said = f"error: {said}"
     assert (done.status, done.out, done.err[: len(said)]) == (2, "", said)
     assert CANARY not in done.err
 
@@ -92,7 +93,7 @@ def test_a_password_in_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     pin = tmp_path / "pin"
     pin.write_bytes(b"\xff\xfe")
     done = run(*LIST, *NOWHERE, "-D", "cn=a", "-j", str(pin))
-    assert (done.status, done.err) == (2, f"{pin}: the secret cannot be read: it is not UTF-8 text\n")
+    assert (done.status, done.err) == (2, f"error: {pin}: the secret cannot be read: it is not UTF-8 text\n")
 
 
 @pytest.mark.parametrize(

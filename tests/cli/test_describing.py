@@ -71,7 +71,7 @@ def test_the_rows_as_json_are_the_same() -> None:
 )
 def test_what_there_is_not_is_said_with_the_nearest(options: list[str], words: str) -> None:
     done = run("list-properties", *DEFINITIONS, *options)
-    assert (done.status, done.out, done.err) == (2, "", words)
+    assert (done.status, done.out, done.err) == (2, "", f"error: {words}")
 
 
 @pytest.mark.parametrize("relation", sorted(ALL.relations()))

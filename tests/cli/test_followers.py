@@ -95,7 +95,7 @@ def test_the_report_of_who_is_gone_is_removed() -> None:
     assert run("followers", "--forget", "WEB-2") == (0, 'The report of "web-2" was removed.\n', "")
     assert [line.split("\t")[0] for line in run("followers", "-s").out.splitlines()] == ["web-1"]
     found = run("followers", "--forget", "web-2")
-    assert (found.status, found.err) == (12, 'there is no follower "web-2"\n  remedy: did you mean "web-1"?\n')
+    assert (found.status, found.err) == (12, 'error: there is no follower "web-2"\n  remedy: did you mean "web-1"?\n')
 
 
 @pytest.mark.parametrize("time", ["2027-01-01T11:59:00Z", "2027-01-01T12:00:00Z", "2027-01-01T12:00:40Z"])
@@ -103,7 +103,7 @@ def test_the_report_of_who_is_alive_stays(time: str) -> None:
     tell("web-1", 3, time=time)
     found = run("followers", "--forget", "web-1")
     assert found.status == 14
-    assert found.err.startswith('the follower "web-1" is alive: it was heard of ')
+    assert found.err.startswith('error: the follower "web-1" is alive: it was heard of ')
     assert f"its last sign of life is from {time}, by its own clock" in found.err
     assert len(run("followers", "-s").out.splitlines()) == 1
 

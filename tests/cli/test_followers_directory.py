@@ -36,7 +36,9 @@ def test_a_command_waits_for_who_reports_in_the_directory(base: str) -> None:
     tell("web-1", 1, time=ALWAYS)
     found = run(*SET, "--wait", "1")
     assert found.status == 23
-    assert found.err.startswith("change 2 is saved; after 1 s it is in effect on 0 of 1\n  web-1 is at change 1\n")
+    assert found.err.startswith(
+        "error: change 2 is saved; after 1 s it is in effect on 0 of 1\n  web-1 is at change 1\n"
+    )
     tell("web-1", 3, time=ALWAYS)
     assert run("delete-mail-server", "--server-name", "one", "--wait", "9").err == "change 3 in effect on 1 of 1\n"
 

@@ -127,7 +127,7 @@ def test_a_change_that_waits_until_the_object_is_disabled_and_enabled(
     found = change(*TLS)
     assert found.status == 23
     assert found.err.splitlines()[1:] == [
-        "change 2 is saved; after 300 s it is in effect on 0 of 2",
+        "error: change 2 is saved; after 300 s it is in effect on 0 of 2",
         "  web-1 waits for the object to be disabled and enabled again (use-ssl, use-start-tls of /mail-server/one)",
         "  web-2 waits for the object to be disabled and enabled again (use-ssl, use-start-tls of /mail-server/one)",
         "  remedy: look again: confobjects followers",
@@ -197,7 +197,7 @@ def test_who_hangs_is_named(services: list[subprocess.Popen[str]], passing: Pass
         services[1].send_signal(signal.SIGCONT)
     assert found.status == 23
     assert found.err.splitlines()[:2] == [
-        "change 2 is saved; after 300 s it is in effect on 1 of 2",
+        "error: change 2 is saved; after 300 s it is in effect on 1 of 2",
         "  web-2 is at change 1",
     ]
 

@@ -78,7 +78,7 @@ def test_a_closed_stream_is_as_one_of_nothing(command: str, status: int, tmp_pat
 def test_output_that_cannot_be_written_is_said(command: str) -> None:
     assert run(*CREATE).status == 0
     done = in_shell(f"confobjects {command} >/dev/full")
-    assert (done.returncode, done.stderr) == (31, b"the output cannot be written: no space left on device\n")
+    assert (done.returncode, done.stderr) == (31, b"error: the output cannot be written: no space left on device\n")
 
 
 @pytest.mark.parametrize("more", ["--output json", "--verbose"])
@@ -437,7 +437,7 @@ def test_the_platform_s_file_is_used_when_nothing_is_said(tmp_path: Path, monkey
 def test_what_is_missing_is_named_as_the_help_names_it(typed: list[str], missing: str) -> None:
     done = run(*typed)
     assert (done.status, done.out) == (2, "")
-    assert done.err.startswith(f"{missing} is missing\n")
+    assert done.err.startswith(f"error: {missing} is missing\n")
     assert missing.rpartition(" ")[2] in run(*typed, "--help").out
 
 
@@ -595,7 +595,7 @@ def test_a_completion_is_written_where_the_shell_looks_for_it(
 
 def test_a_completion_for_a_shell_that_is_not_known_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SHELL", "/bin/dash")
-    assert run("completion").err.startswith("the shell is not named: one of bash, fish, zsh\n")
+    assert run("completion").err.startswith("error: the shell is not named: one of bash, fish, zsh\n")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file" / "x"))
     (tmp_path / "file").write_text("")
     refused = run("completion", "bash", "--install")

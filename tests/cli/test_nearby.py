@@ -43,7 +43,7 @@ def test_a_verb_and_an_object_lead_to_the_command(registry: Registry) -> None:
 def test_a_command_that_does_not_exist(line: str, told: str) -> None:
     shown = run(*line.split())
     assert (shown.status, shown.out) == (2, "")
-    assert shown.err.startswith(f'there is no command "{line.split(maxsplit=1)[0]}"; {told}')
+    assert shown.err.startswith(f'error: there is no command "{line.split(maxsplit=1)[0]}"; {told}')
 
 
 def test_what_follows_a_wrong_command_is_not_repeated() -> None:
@@ -84,7 +84,7 @@ def test_a_change_is_shown_by_its_number_alone(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("CONFOBJECTS_URL", f"ldif:{tmp_path / 'config.ldif'}")
     run("create-mail-server", "--server-name", "one", "--set", "enabled:true", "--set", "smtp-server:h")
     assert run("history", "1") == run("history", "show", "1")
-    assert run("history", "0").err.startswith("NUMBER takes a whole number from 1 to")
+    assert run("history", "0").err.startswith("error: NUMBER takes a whole number from 1 to")
 
 
 @pytest.mark.parametrize("registry", [builtin(), depot()], ids=["builtin", "depot"])

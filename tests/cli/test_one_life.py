@@ -214,7 +214,7 @@ def test_a_change_for_programs(folder: Path) -> None:
 def test_what_the_history_cannot_say_or_do(line: str, status: int, err: str, folder: Path) -> None:
     before = (folder / "config.ldif").read_bytes()
     done = said(line, folder)
-    assert (done.status, done.out, done.err[: len(err)]) == (status, "", err)
+    assert (done.status, done.out, done.err[: len("error: " + err)]) == (status, "", f"error: {err}")
     assert (folder / "config.ldif").read_bytes() == before
 
 
@@ -348,7 +348,7 @@ def test_a_copy_replaces_what_differs_only_when_asked(folder: Path) -> None:
     assert said(COPY, folder) == (
         13,
         "",
-        "/mail-server/two: the target holds another object of that name\n"
+        "error: /mail-server/two: the target holds another object of that name\n"
         "  remedy: let the copy replace it (--force), or delete one of the two\n",
     )
     assert said(f"{COPY} -f --dry-run", folder).out == "0 objects would be copied, 1 replaced, 1 there already\n"
@@ -367,7 +367,7 @@ def test_a_copy_replaces_what_differs_only_when_asked(folder: Path) -> None:
 )
 def test_what_cannot_be_copied(line: str, status: int, err: str, folder: Path) -> None:
     done = said(line, folder)
-    assert (done.status, done.out, done.err[: len(err)]) == (status, "", err)
+    assert (done.status, done.out, done.err[: len("error: " + err)]) == (status, "", f"error: {err}")
 
 
 def test_an_empty_configuration_is_made_once(folder: Path) -> None:
@@ -429,7 +429,7 @@ def test_how_a_text_comes_to_its_value(line: str, lines: list[str], folder: Path
 )
 def test_a_text_that_comes_to_no_value(line: str, status: int, err: str, folder: Path) -> None:
     done = said(line, folder)
-    assert (done.status, done.out, done.err[: len(err)]) == (status, "", err)
+    assert (done.status, done.out, done.err[: len("error: " + err)]) == (status, "", f"error: {err}")
 
 
 def test_a_check_says_how_much_it_has_looked_at(folder: Path) -> None:

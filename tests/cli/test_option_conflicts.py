@@ -32,7 +32,7 @@ def test_the_sides_of_a_row_exclude_each_other(conflict: Conflict) -> None:
             for second in other:
                 first, then = BY_NAME[name], BY_NAME[second]
                 done = run("list-mail-servers", *typed(then, then.spellings[-1]), *typed(first, first.spellings[0]))
-                words = f"{first.spellings[-1]} and {then.spellings[-1]} exclude each other: {conflict.why}\n"
+                words = f"error: {first.spellings[-1]} and {then.spellings[-1]} exclude each other: {conflict.why}\n"
                 assert (done.status, done.out, done.err) == (2, "", words)
 
 
@@ -84,4 +84,7 @@ def test_offline_means_the_file_even_where_the_environment_names_a_server(
 def test_a_password_may_come_from_a_file_in_the_ancestor_s_spelling(option: str) -> None:
     server = ["-h", "127.0.0.1", "-p", "1", "-Z", "--baseDN", "cn=x", "-D", "cn=admin"]
     done = run("list-mail-servers", *server, option, "/no/such/file", "-n")
-    assert (done.status, done.err) == (2, "/no/such/file: the secret cannot be read: No such file or directory\n")
+    assert (done.status, done.err) == (
+        2,
+        "error: /no/such/file: the secret cannot be read: No such file or directory\n",
+    )

@@ -186,14 +186,14 @@ def test_every_mistake_comes_with_its_line_and_a_caret(home: Path) -> None:
     assert done.status == 2
     end = "  remedy: --noPropertiesFile runs without it\n"
     assert done.err == (
-        f"{path}:2:9: port takes a whole number from 1 to 65535\n   port : 99999\n          ^^^^^\n{end}"
-        f"{path}:3:15: \\u takes four hexadecimal digits; a backslash itself is written \\\\\n"
+        f"error: {path}:2:9: port takes a whole number from 1 to 65535\n   port : 99999\n          ^^^^^\n{end}"
+        f"error: {path}:3:15: \\u takes four hexadecimal digits; a backslash itself is written \\\\\n"
         f"  bindPassword=********\n               ^^^^^^^^\n{end}"
-        f"{path}:4:10: trustAll takes true or false\n  trustAll=maybe\n           ^^^^^\n{end}"
-        f"{path}:5:1: connectTimeout has no value\n  connectTimeout\n  ^^^^^^^^^^^^^^\n{end}"
-        f"{path}:7:3: output takes one of table, json, tsv\n    xml\n    ^^^\n{end}"
-        f"{path}:8:8: define takes TOKEN=VALUE\n  define=********\n         ^^^^^^^^\n{end}"
-        f"{path}: --url and --hostname exclude each other: each says where the configuration is\n"
+        f"error: {path}:4:10: trustAll takes true or false\n  trustAll=maybe\n           ^^^^^\n{end}"
+        f"error: {path}:5:1: connectTimeout has no value\n  connectTimeout\n  ^^^^^^^^^^^^^^\n{end}"
+        f"error: {path}:7:3: output takes one of table, json, tsv\n    xml\n    ^^^\n{end}"
+        f"error: {path}:8:8: define takes TOKEN=VALUE\n  define=********\n         ^^^^^^^^\n{end}"
+        f"error: {path}: --url and --hostname exclude each other: each says where the configuration is\n"
         "  remedy: --noPropertiesFile runs without one\n"
     )
 
@@ -244,12 +244,15 @@ def test_a_file_that_cannot_be_read_is_said(home: Path) -> None:
     done = run("list-mail-servers", "--propertiesFilePath", str(missing))
     assert (done.status, done.err) == (
         2,
-        f"{missing}: the properties file cannot be read: no such file or directory\n"
+        f"error: {missing}: the properties file cannot be read: no such file or directory\n"
         "  remedy: --noPropertiesFile runs without one\n",
     )
     missing.write_bytes(b"hostname=h\nport=\xff\n")
     done = run("list-mail-servers", "--propertiesFilePath", str(missing))
-    assert (done.status, done.err.splitlines()[0]) == (2, f"{missing}:2:6: the properties file is not UTF-8 text")
+    assert (done.status, done.err.splitlines()[0]) == (
+        2,
+        f"error: {missing}:2:6: the properties file is not UTF-8 text",
+    )
     (home / ".confobjects" / "tools.properties").mkdir(parents=True)
     assert "is a directory" in run("list-mail-servers").err
     assert run("list-mail-servers", "--noPropertiesFile").status == 0

@@ -170,8 +170,8 @@ def test_what_does_not_work_is_not_saved(refusing: FakeSmtp) -> None:
     assert CANARY not in refused.out + refused.err
     assert "Configuration saved" not in refused.out + refused.err
     first, *_, unsaved, remedy, line = refused.err.splitlines()[1:]  # the first one warns of the typed password
-    assert first.startswith("/mail-server/one, auth-password: ")
-    assert unsaved == "the test failed: nothing was saved"
+    assert first.startswith("error: /mail-server/one, auth-password: ")
+    assert unsaved == "error: the test failed: nothing was saved"
     assert remedy == "  remedy: --no-test saves it without a test"
     assert line.startswith("  try: confobjects create-mail-server --server-name one")
     assert line.endswith(f"--set {INSECURE} --no-test")

@@ -31,7 +31,7 @@ def _own_file(tmp_path: Path) -> Iterator[None]:
 def test_words_that_belong_to_no_option_are_not_repeated(apart: list[str]) -> None:
     done = run(*CREATE, *apart)
     assert (done.status, done.out) == (2, "")
-    assert done.err.startswith("some words do not belong to an option\n")
+    assert done.err.startswith("error: some words do not belong to an option\n")
     assert "--set PROPERTY:VALUE" in done.err
     assert CANARY not in done.err
 
@@ -39,7 +39,7 @@ def test_words_that_belong_to_no_option_are_not_repeated(apart: list[str]) -> No
 def test_an_option_is_not_taken_for_the_value_of_another() -> None:
     done = run("get-mail-server-prop", "--server-name", "--output", "table")
     assert (done.status, done.out) == (2, "")
-    assert done.err.startswith("--server-name has no value: --output follows it\n  remedy: --server-name NAME\n")
+    assert done.err.startswith("error: --server-name has no value: --output follows it\n  remedy: --server-name NAME\n")
 
 
 def test_where_no_secret_can_be_meant_they_are_repeated() -> None:
@@ -208,7 +208,7 @@ def test_a_working_directory_that_is_gone_is_told(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, env=environment)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("the working directory does not exist\n  remedy: ")
+    assert done.stderr.startswith("error: the working directory does not exist\n  remedy: ")
     assert "--instancePath" in done.stderr
 
 

@@ -123,7 +123,7 @@ def test_it_says_who_does_not_have_it_in_effect(passing: Callable[..., FakeTime]
     assert found.out == ""
     assert ran(found) == (
         23,
-        _restart() + "change 3 is saved; after 10 s it is in effect on 1 of 4\n"
+        _restart() + "error: change 3 is saved; after 10 s it is in effect on 1 of 4\n"
         "  web-2 waits for the object to be disabled and enabled again (use-ssl of /mail-server/one)\n"
         "  web-3 is at change 2\n"
         "  web-5 reports change 9, and the newest is 3: its report is wrong, or the configuration was restored\n"
@@ -257,7 +257,7 @@ def test_interactive_mode_waits_at_its_end() -> None:
 def test_a_wrong_time_is_refused_before_anything_is_changed(given: str) -> None:
     found = run(*SET, f"--wait={given}")
     assert found.status == 2
-    assert found.err.startswith("--wait takes a number of seconds from 1 to 3600, not ")
+    assert found.err.startswith("error: --wait takes a number of seconds from 1 to 3600, not ")
     assert len(run("history", "-s").out.splitlines()) == 2
 
 

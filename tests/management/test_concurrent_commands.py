@@ -148,9 +148,9 @@ def test_the_command_that_was_overtaken_says_so(
     outcome = run("--url", url, "set-mail-server-prop", *NAME, "--set", "use-start-tls:true")
     assert outcome.status == 22
     assert outcome.err.partition("  try: ")[0] == (
-        "/mail-server/one: the object, or one it depends on, was changed by someone else meanwhile\n"
+        "error: /mail-server/one: the object, or one it depends on, was changed by someone else meanwhile\n"
         "  remedy: look at the objects as they are now, and repeat the change if it is still wanted\n"
-        "/mail-server/one: use-ssl and use-start-tls exclude each other, and both are true\n"
+        "error: /mail-server/one: use-ssl and use-start-tls exclude each other, and both are true\n"
         "  use-ssl is true; use-start-tls is true\n"
         "  remedy: Keep one of the two: for TLS from the first byte (usually port 465) set use-start-tls to false, "
         "for STARTTLS (usually port 587) set use-ssl to false.\n"

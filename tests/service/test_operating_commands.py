@@ -225,7 +225,7 @@ def test_a_mail_that_cannot_be_read_is_listed_shown_and_given_up(place: Place, t
         again = run("mail-queue", "retry", bad, good, *more)
         assert again.status == 25
         assert again.out.startswith(f"Mail {good} is sent again.")
-        assert again.err.startswith(f"mail {bad} cannot be sent again: the ")
+        assert again.err.startswith(f"error: mail {bad} cannot be sent again: the ")
     assert run("mail-queue", "retry", bad, good, "-s")[:2] == (25, f"{good}\t1\n")
     assert run("mail-queue", "cancel", bad).out == f"Mail {bad} is cancelled.\n"
     assert "it was cancelled (cancelled)\n" in run("mail-queue", "show", bad).out
@@ -406,7 +406,7 @@ def test_what_is_wrong_has_an_exit_status_and_words(place: Place) -> None:
     place.accept()
     found = run("mail-service", "status")
     assert found.status == 28
-    assert found.err.startswith("no runner is alive: no mail is delivered\n  remedy: ")
+    assert found.err.startswith("error: no runner is alive: no mail is delivered\n  remedy: ")
     place.live()
     assert run("mail-service", "status").status == 0
     stuck = run("mail-service", "status", "--stuck-after", "0 s")

@@ -101,7 +101,7 @@ def test_what_differs_is_replaced_only_when_asked(place: Place) -> None:
     outcome = run("copy", one, other)
     assert outcome.status == 13
     assert outcome.err == (
-        "/mail-server/first: the target holds another object of that name\n"
+        "error: /mail-server/first: the target holds another object of that name\n"
         "  remedy: let the copy replace it (--force), or delete one of the two\n"
     )
     assert contents(other) == before

@@ -136,7 +136,7 @@ def test_what_a_server_refuses(server: Server, case: str) -> None:
     status, text = told(create("one", place(server)))
     assert status == code
     admin = openldap.ROOT_DN if isinstance(server, Slapd) else ds389.ROOT_DN
-    pattern = re.escape(words.replace("ADMIN", admin)).replace("WORDS", "[^\n]+(\n[^\n]+)?")
+    pattern = "error: " + re.escape(words.replace("ADMIN", admin)).replace("WORDS", "[^\n]+(\n[^\n]+)?")
     assert re.fullmatch(pattern, text), text
 
 
@@ -417,12 +417,13 @@ def test_entries_broken_by_hand(server: Server) -> None:
     status, text = told(run("get-mail-server-prop", "--server-name", "bad", *place))
     assert (status, text) == (
         31,
-        '/mail-server/bad, enabled: "perhaps" is neither true nor false\n  expected: true or false\n',
+        'error: /mail-server/bad, enabled: "perhaps" is neither true nor false\n  expected: true or false\n',
     )
     status, text = told(run("get-mail-server-prop", "--server-name", "odd", *place))
     assert status == 31
     assert (
-        text == "/mail-server/odd: the entry is not of type Mail Server: it lacks the object class ds-cfg-mail-server\n"
+        text
+        == "error: /mail-server/odd: the entry is not of type Mail Server: it lacks the object class ds-cfg-mail-server\n"
     )
     status, text = told(run("check", *place))
     assert status == 10

@@ -1,0 +1,64 @@
+"""Messages on standard error, and how they are labelled: the only place of the command line that writes there.
+
+Laws of this module:
+
+1. What is wrong begins with ``error:``, what may be wrong with ``warning:``; a remark on what is done has no label.
+2. What belongs to a message follows it in indented lines: details, and after a word (``remedy:``, ``try:``, ``help:``) what
+   to do about it. ``try:`` is a whole line to type.
+3. Foreign text does nothing to a terminal and begins no line.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Literal
+
+from confobjects.records import Record
+from confobjects.texts.visible import make_block_visible, make_visible
+
+if TYPE_CHECKING:
+    from confobjects.diagnostics import Diagnostic
+
+Label = Literal["", "error", "warning"]
+
+
+class Message(Record):
+    """A text for standard error and its label, an empty one for a remark."""
+
+    text: str
+    label: Label = ""
+
+    def __str__(self) -> str:
+        return f"{self.label}: {self.text}" if self.label else self.text
+
+    def place_at(self, origin: str) -> Message:
+        """Return the same with the place that it is about."""
+        return self.replace(text=f"{origin}: {self.text}")
+
+
+def message_of(problem: Diagnostic) -> Message:
+    """Return the message that tells a problem."""
+    from ..words.actions import render
+
+    return Message(render(problem), problem.severity)
+
+
+def format_hint(word: str, text: str) -> str:
+    """Return a line that belongs to the message before it, and says what to do."""
+    return f"  {word}: {make_visible(text)}"
+
+
+def tell(message: Message) -> None:
+    """Write a message."""
+    write(f"{make_block_visible(str(message))}\n")
+
+
+def tell_problem(problem: Diagnostic) -> None:
+    """Write the message that tells a problem."""
+    tell(message_of(problem))
+
+
+def write(text: str) -> None:
+    """Write a text that is no message, such as a JSON document or a line of a log, as it is."""
+    sys.stderr.write(text)
+    sys.stderr.flush()
