@@ -1,11 +1,15 @@
-"""The mail servers that the pages of the guide talk to, and the variables by which a shell finds them.
+"""The servers that the pages of the guide talk to, and the variables by which a shell finds them.
 
-All are on loopback, know the logins of the pages only, refuse recipients that are gone, and throw away what they accept.
+All are on loopback and know the logins of the pages only. The mail servers refuse recipients that are gone, and put what they
+accept into one mailbox.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import logging
+import mailbox
 import os
 import secrets
 import shlex
@@ -21,6 +25,9 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
+from .guide_names import NameServer
+from .guide_tokens import TokenServer
+
 _HOST: Final = "127.0.0.1"
 _LOGINS: Final = {
     "ann": {"secret"},
@@ -34,13 +41,19 @@ _PORTS: Final = ("PORT", "OTHER_PORT", "WEB_PORT", "SLAPD_PORT", "DS389_PORT", "
 _PROGRAMS: Final = (
     ("ldap-servers.md", "slapd", "apt-get install slapd ldap-utils"),
     ("ldap-servers.md", "ns-slapd", "apt-get install 389-ds-base"),
+    ("server-configurations.md", "slapd", "apt-get install slapd ldap-utils"),
+    ("rest.md", "curl", "apt-get install curl"),
+    ("serving.md", "curl", "apt-get install curl"),
 )
 """Pages, the programs they start, and how Debian installs these."""
 _SYSTEM: Final = f"{os.defpath}:/usr/sbin:/usr/local/sbin"
 
 
-class _Recipients:
-    """Takes mail for everybody who is not gone, and keeps nothing."""
+class _Mailbox:
+    """Takes mail for everybody who is not gone into a folder that other programs can read (Maildir)."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = mailbox.Maildir(folder)
 
     async def handle_RCPT(self, server: SMTP, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802, ARG002 - aiosmtpd's name and signature
         """Take a recipient, or refuse one who is gone."""
@@ -51,21 +64,45 @@ class _Recipients:
 
     async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802, ARG002 - aiosmtpd's name and signature
         """Take a message."""
+        self._folder.add(envelope.content)
         return "250 2.0.0 accepted for the demonstration"
 
 
+class _Relay(_Mailbox):
+    """Takes access tokens for a login, too."""
+
+    def __init__(self, folder: str, tokens: TokenServer) -> None:
+        super().__init__(folder)
+        self._tokens = tokens
+
+    async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:  # noqa: N802, ARG002 - aiosmtpd's name and signature
+        """Log in with a token that was issued here."""
+        try:
+            fields = base64.b64decode(args[1], validate=True).decode().split("\x01")
+        except (IndexError, UnicodeDecodeError, binascii.Error):
+            fields = []
+        tokens = [field.removeprefix("auth=Bearer ") for field in fields if field.startswith("auth=")]
+        return _answer_login(right=any(self._tokens.knows(token) for token in tokens))
+
+
 class GuideServers:
-    """The servers; they run while this is entered. Certificates are written into a directory."""
+    """The servers; they run while this is entered. Certificates and the mailbox are in a directory."""
 
     def __init__(self, directory: str) -> None:
         logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # a client that does not trust it is part of a page
         self._password = secrets.token_hex(8)
         self._running = ExitStack()
-        authority = trustme.CA()
-        issued = authority.issue_cert("localhost", _HOST)
+        authority = trustme.CA(organization_name="confobjects guide", organization_unit_name="Authority")
+        issued = authority.issue_cert(
+            "localhost",
+            _HOST,
+            common_name="localhost",
+            organization_name="confobjects guide",
+            organization_unit_name="Mail server",
+        )
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         issued.configure_cert(self._context)
-        self._ca = os.path.join(directory, "ca.pem")
+        self._mailbox, self._ca = os.path.join(directory, "mailbox"), os.path.join(directory, "ca.pem")
         authority.cert_pem.write_to_path(self._ca)
         issued.cert_chain_pems[0].write_to_path(os.path.join(directory, "server.pem"))
         issued.private_key_pem.write_to_path(os.path.join(directory, "server.key"))
@@ -73,13 +110,21 @@ class GuideServers:
     def __enter__(self) -> Self:
         starttls = {"tls_context": self._context, "require_starttls": True, "auth_required": True}
         with ExitStack() as running:
-            mail = {
-                "SUBMISSION": self._start(running, starttls),
-                "SMTPS": self._start(running, {"ssl_context": self._context, "auth_require_tls": False}),
-                "CLEAR": self._start(running, {}),
-                "SMTP_PORT": self._start(running, {"auth_require_tls": False}),
+            names, tokens = running.enter_context(NameServer()), running.enter_context(TokenServer(self._context))
+            plain, relay = _Mailbox(self._mailbox), _Relay(self._mailbox, tokens)
+            self.variables: Mapping[str, str] = {
+                "SUBMISSION": self._start(running, relay, starttls),
+                "SMTPS": self._start(running, plain, {"ssl_context": self._context, "auth_require_tls": False}),
+                "CLEAR": self._start(running, plain, {}),
+                "SMTP_PORT": self._start(running, plain, {"auth_require_tls": False}),
+                "MAILBOX": self._mailbox,
+                "CA": self._ca,
+                "PASSWORD": self._password,
+                "DNS": str(names.port),
+                "TOKENS": tokens.url,
+                "REFRESH_TOKEN": tokens.refresh_token,
+                **_find_ports(),
             }
-            self.variables: Mapping[str, str] = {**mail, "CA": self._ca, "PASSWORD": self._password, **_find_ports()}
             self._running = running.pop_all()
         return self
 
@@ -88,10 +133,10 @@ class GuideServers:
     ) -> None:
         self._running.close()
 
-    def _start(self, running: ExitStack, options: dict[str, Any]) -> str:
+    def _start(self, running: ExitStack, handler: _Mailbox, options: dict[str, Any]) -> str:
         port = _find_ports("one")["one"]
         answers: dict[str, Any] = {"authenticator": self._log_in, "ident": "guide mail server"}
-        server = Controller(_Recipients(), hostname=_HOST, port=int(port), **answers, **options)
+        server = Controller(handler, hostname=_HOST, port=int(port), **answers, **options)
         server.start()
         running.callback(server.stop)
         return port
@@ -99,8 +144,11 @@ class GuideServers:
     def _log_in(self, server: SMTP, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:  # noqa: ARG002 - aiosmtpd's signature
         known = {**_LOGINS, "alice@mx.test": {self._password}}
         right = isinstance(data, LoginPassword) and data.password.decode() in known.get(data.login.decode(), set())
-        refusal = None if right else "535 5.7.8 Error: authentication failed"
-        return AuthResult(success=right, handled=False, message=refusal)
+        return _answer_login(right=right)
+
+
+def _answer_login(*, right: bool) -> AuthResult:
+    return AuthResult(success=right, handled=False, message=None if right else "535 5.7.8 Error: authentication failed")
 
 
 def render_exports(variables: Mapping[str, str]) -> str:

@@ -16,7 +16,6 @@ LONG: Final = (
     "docs/test_pages.py",
     "web/browser/test_product_flows.py",
     "web/browser/test_everybody.py",
-    "service/test_guide.py",
     "packaging/test_install.py",
     "cli/test_demo_kept.py",
     "cli/test_followers_running.py",

@@ -40,7 +40,6 @@ _STOPPED: Final = 143
 """The exit status of a story that a signal ended: that of SIGTERM in a shell."""
 _PATIENCE: Final = 30.0
 """Seconds for what runs in the background to end."""
-_NOT_STARTED: Final = "# Not started are the servers of $DNS (mail.md), and of $TOKENS and $REFRESH_TOKEN (backup.md)."
 _VARIABLES = (
     "CONFOBJECTS_URL",
     "CONFOBJECTS_INSTANCE",
@@ -111,8 +110,7 @@ def _run_guide_servers(invocation: Invocation, directory: str) -> None:
         with Replacement(path, exports.encode()) as file:
             file.take_place()
         about = [
-            f"# Mail servers for the guide run on this machine; their certificates are in {directory}.",
-            _NOT_STARTED,
+            f"# Servers for the guide run on this machine; their certificates and the mailbox are in {directory}.",
         ]
         about += [f"# Missing: {sentence}" for sentence in list_missing()]
         about.append(f"# In another shell: . {path}    (Ctrl-C here ends the servers)")

@@ -16,11 +16,12 @@ MAKERS = {"SSLContext", "create_default_context", "wrap_socket", "wrap_bio", "_c
 
 
 def made(tree: ast.Module) -> Iterator[str]:
-    """Yield what makes a client's context or wraps a socket; a context of a server (the demonstration) has no trust."""
+    """Yield what makes a client's context or wraps a socket; a server (of the demonstration) has no trust."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             server = [ast.unparse(argument) for argument in node.args] == ["ssl.PROTOCOL_TLS_SERVER"]
+            server = server or "server_side=True" in [ast.unparse(keyword) for keyword in node.keywords]
             if name in MAKERS and not server:
                 yield f"line {node.lineno}: {name}"
 
