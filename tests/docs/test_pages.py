@@ -15,7 +15,6 @@ import pytest
 from confobjects.definitions.metaschema import build_metaschema
 from tests.docs import pages
 from tests.docs.pages import ROOT
-from tests.servers.processes import free_port
 
 GUIDE = ROOT / "docs" / "guide"
 WITHOUT_A_SERVER = [
@@ -26,7 +25,6 @@ WITHOUT_A_SERVER = [
     GUIDE / "coming-from-dsconfig.md",
     GUIDE / "configure-mail.md",
     GUIDE / "watch.md",
-    ROOT / "README.md",
 ]
 MARKDOWN = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _PATH = re.compile(r"`((?:benchmarks|cli|confobjects|docs|schemas|tests|\.ci)/[\w./*-]*)")
@@ -42,12 +40,6 @@ def _name(page: Path) -> str:
 @pytest.mark.parametrize("page", WITHOUT_A_SERVER, ids=_name)
 def test_a_page_says_what_happens(page: Path, tmp_path: Path) -> None:
     assert pages.differences(page, tmp_path) == []
-
-
-def test_the_page_on_own_objects(tmp_path: Path) -> None:
-    page = GUIDE / "own-objects.md"
-    ports = {name: str(free_port()) for name in ("PORT", "OTHER_PORT")}
-    assert "\n".join(pages.differences(page, tmp_path, ports)) == ""
 
 
 def test_the_commands_of_every_page_are_run_somewhere() -> None:

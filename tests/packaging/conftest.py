@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "confobjects", "cli", "schemas")
+OWN = ("confobjects", "__editable__", "pip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,28 @@ def built(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     [wheel] = output.glob("*.whl")
     [sdist] = output.glob("*.tar.gz")
     return Built(wheel, sdist)
+
+
+@pytest.fixture(scope="session")
+def dependencies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with everything that the tests' environment has installed, except confobjects and pip."""
+    folder = tmp_path_factory.mktemp("dependencies")
+    for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        for path in Path(place).iterdir():
+            if not path.name.startswith(OWN) and path.suffix != ".pth":
+                (folder / path.name).symlink_to(path)
+    return folder
+
+
+def installing(dependencies: Path) -> dict[str, str]:
+    """Return the variables of a shell in which pip installs confobjects without a network."""
+    return {
+        "PYTHONPATH": str(dependencies),
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "PIP_NO_INDEX": "1",
+        "PIP_NO_BUILD_ISOLATION": "0",  # which pip reads as: no isolation
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
 
 
 def copy_sources(checkout: Path, target: Path) -> None:

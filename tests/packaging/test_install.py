@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 import re
-import sys
-import sysconfig
 import tomllib
 from pathlib import Path
 
-import pytest
-
 from tests.docs import pages
-from tests.packaging.conftest import copy_sources
+from tests.packaging.conftest import copy_sources, installing
 
 PAGE = pages.ROOT / "docs" / "guide" / "install.md"
 NOT_FOR_USERS = {"test", "dev", "docs", "mutants", "audit"}
-OWN = ("confobjects", "__editable__", "pip")
-
-
-@pytest.fixture
-def dependencies(tmp_path: Path) -> Path:
-    """Return a folder with everything that the tests' environment has installed, except confobjects and pip."""
-    folder = tmp_path / "dependencies"
-    folder.mkdir()
-    for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
-        for path in Path(place).iterdir():
-            if not path.name.startswith(OWN) and path.suffix != ".pth":
-                (folder / path.name).symlink_to(path)
-    return folder
 
 
 def test_the_page_on_installing(checkout: Path, dependencies: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     copy_sources(checkout, home / "confobjects")
-    shell = {
-        "PYTHONPATH": str(dependencies),
-        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-        "PIP_NO_INDEX": "1",
-        "PIP_NO_BUILD_ISOLATION": "0",  # which pip reads as: no isolation
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    }
-    assert "\n".join(pages.differences(PAGE, home, shell)) == ""
+    assert "\n".join(pages.differences(PAGE, home, installing(dependencies))) == ""
     assert sorted(path.name for path in home.iterdir() if not path.name.startswith(".")) == ["confobjects", "dist"]
 
 
