@@ -7,7 +7,7 @@ SETUP = @"$(PYTHON)" -I .ci/setup.py
 # The caller's Python settings must not affect the environment made here, nor that each process compiles all modules again.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONUSERBASE PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-# More pytest arguments: make test PYTEST="-k postfix -x"
+# More pytest arguments: make test PYTEST="-k postfix -x". When they choose some of the tests, only the servers that these ask for are installed.
 PYTEST =
 # The number of processes that run the tests, each with servers of its own. For one process: make test WORKERS=0
 WORKERS = 3
@@ -38,8 +38,8 @@ demo:
 
 test:
 	$(SETUP) test
-	@$(PY) -m tests.servers.packages
-	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST)
+	@$(PY) -m tests.servers.packages --for $(PYTEST)
+	@CONFOBJECTS_INSTALL_SERVERS=1 $(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST)
 
 interop:
 	$(SETUP) test

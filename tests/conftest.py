@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.order import put_long_files_first
+from tests.servers import packages
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,7 +48,7 @@ FOREIGN = ("CONFOBJECTS_", "SMTP_", "MAIL_", "XDG_")
 
 @pytest.fixture(scope="session", autouse=True)
 def _same_world_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    keep = {"CONFOBJECTS_REQUIRE_SERVERS", "CONFOBJECTS_ALLOW_CODE"}
+    keep = {"CONFOBJECTS_REQUIRE_SERVERS", "CONFOBJECTS_INSTALL_SERVERS", "CONFOBJECTS_ALLOW_CODE"}
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(FOREIGN) and name not in keep:
@@ -59,6 +60,13 @@ def _same_world_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator
         for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
             patch.delenv(name, raising=False)
         yield
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a server that is installed for a test be told of in the terminal."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if capture is not None:
+        packages.in_view = capture.global_and_fixture_disabled
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,6 +6,7 @@ Laws:
 2. Real servers only. A missing one is a skip that says what to type, and under ``CI`` (or with
    ``CONFOBJECTS_REQUIRE_SERVERS=1``) a failure: a skip must never hide a missing server there.
 3. Standard library only, and pytest only inside :func:`require`: ``make test`` runs this file before the tests.
+   When some of the tests are chosen, nothing is installed before: what they ask for is, in view.
 4. Nothing is started here. The packaged daemon is kept from starting while a package is installed; every fixture
    starts its own instance from its own directory.
 
@@ -16,6 +17,7 @@ elsewhere it says what is missing, which tests are skipped, and the line that in
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import glob
 import os
 import shlex
@@ -23,7 +25,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -35,6 +38,13 @@ POLICY_TEXT = f"#!/bin/sh\n{POLICY_MARK}exit 101\n"
 
 SYSTEM_PATHS = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 """Daemons live here; an ordinary user's PATH often leaves them out."""
+
+
+CHOOSING = ("-k", "-m", "--lf", "--last-failed", "--sw", "--stepwise")
+"""Options of pytest that choose some of the tests."""
+
+in_view: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
+"""What is printed within is seen at once; pytest, which keeps what tests print, puts its own here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +212,8 @@ def required() -> bool:
 def require(name: str) -> dict[str, str]:
     """Absolute paths of the parts of server ``name``, for a fixture; skips (under CI fails) when it is not here."""
     server = SERVERS[name]
+    if missing(server) and os.environ.get("CONFOBJECTS_INSTALL_SERVERS"):
+        _install_now(server)
     places = locate(server)
     lacking = [part for part, path in places.items() if path is None]
     if lacking:
@@ -230,7 +242,7 @@ def prepare(servers: Sequence[Server]) -> int:
     """Install what is missing where that can be done; say the rest. Returns an exit status: 1 only where a missing
     server is a failure."""
     lacking = [server for server in servers if missing(server)]
-    if lacking and os.geteuid() == 0 and shutil.which("apt-get"):
+    if lacking and _can_install():
         _install(lacking)
     status = 0
     for server in servers:
@@ -242,6 +254,21 @@ def prepare(servers: Sequence[Server]) -> int:
         verdict = "needed, and" if required() else f"skipped: {server.used_by};"
         print(f"{server.name}: {verdict} {', '.join(parts)} not found. To install it: {server.install_line}")
     return status
+
+
+def _can_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def _install_now(server: Server) -> None:
+    """Install one server while tests run, unless another process of theirs has done so meanwhile."""
+    if not _can_install():
+        return
+    with open(os.path.join(tempfile.gettempdir(), "confobjects-install.lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if missing(server):
+            with in_view():
+                _install([server])
 
 
 def _install(servers: Sequence[Server]) -> None:
@@ -330,8 +357,21 @@ def _leave(number: int, _frame: object) -> NoReturn:
     raise SystemExit(128 + number)
 
 
+def chooses(arguments: Sequence[str]) -> bool:
+    """Tell whether arguments of pytest choose some of the tests."""
+    paths = [argument.partition("::")[0] for argument in arguments if not argument.startswith("-")]
+    some = any(os.path.exists(path) and os.path.normpath(path) not in {".", "tests"} for path in paths)
+    return some or any(argument.startswith(CHOOSING) for argument in arguments)
+
+
 def main(names: Sequence[str]) -> int:
-    """Prepare the named servers; when none is named, all but the heavy ones."""
+    """Prepare the named servers; when none is named, all but the heavy ones; after ``--for``, those that arguments of pytest
+    need from the beginning: none, if they choose some of the tests.
+    """
+    if names[:1] == ["--for"]:
+        if chooses(names[1:]):
+            return 0
+        names = ()
     unknown = [name for name in names if name not in SERVERS]
     if unknown:
         print(f"unknown server {', '.join(unknown)}; known: {', '.join(SERVERS)}", file=sys.stderr)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ def _two_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "SERVERS", {"absent": ABSENT, "present": PRESENT})
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.delenv("CONFOBJECTS_REQUIRE_SERVERS", raising=False)
+    monkeypatch.delenv("CONFOBJECTS_INSTALL_SERVERS", raising=False)
     monkeypatch.setattr(shutil, "which", _which_without_apt)
 
 
@@ -87,11 +89,71 @@ def test_the_set_up_fails_where_servers_are_required(monkeypatch: pytest.MonkeyP
     assert main(["unheard-of"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "some"),
+    [
+        ([], False),
+        (["-x", "--cov", "--cov-report=term:skip-covered"], False),
+        (["tests"], False),
+        (["tests/servers"], True),
+        (["-x", "tests/servers/test_packages.py::test_it"], True),
+        (["-k", "postfix"], True),
+        (["-kpostfix"], True),
+        (["--lf"], True),
+    ],
+)
+def test_arguments_of_pytest_that_choose_some_tests(
+    arguments: list[str], some: bool, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkout)
+    assert packages.chooses(arguments) is some
+
+
+def test_for_some_of_the_tests_nothing_is_prepared(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(checkout)
+    assert main(["--for", "tests/syntaxes"]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["--for", "-x"]) == 0
+    assert "present: here\n" in capsys.readouterr().out
+
+
 @pytest.fixture
 def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "policy-rc.d"
     monkeypatch.setattr(packages, "POLICY", str(path))
     return path
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_what_a_chosen_test_asks_for_is_installed_then_and_in_view(
+    wanted: bool, policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon, programs, views = tmp_path / "daemon", tmp_path / "programs", list[str]()
+    programs.mkdir()
+    for name, does in {"apt-get": f"echo once >> {daemon}", "apt-cache": "echo Candidate: 1"}.items():
+        (programs / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: name)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(packages, "SERVERS", {"late": Server("late", ("late",), {"daemon": str(daemon)}, "this test")})
+
+    @contextlib.contextmanager
+    def in_view() -> Iterator[None]:
+        views.append("seen")
+        yield
+
+    monkeypatch.setattr(packages, "in_view", in_view)
+    if wanted:
+        monkeypatch.setenv("CONFOBJECTS_INSTALL_SERVERS", "1")
+        assert require("late") == require("late") == {"daemon": str(daemon)}
+        assert (daemon.read_text(encoding="utf-8"), views) == ("once\n", ["seen"])
+    else:
+        with pytest.raises(pytest.skip.Exception, match="late is not installed"):
+            require("late")
+        assert not daemon.exists()
 
 
 def test_no_service_may_start_meanwhile_and_the_policy_is_gone_after_an_error(policy: Path) -> None:
