@@ -139,7 +139,9 @@ class StoredReader:
         reason = BeingWrittenError("the configuration is changed faster than it can be read")
         for attempt in range(_ATTEMPTS):
             try:
-                with self._site.storage.undisturbed() if attempt >= _DISTURBED else nullcontext():
+                storage = self._site.storage
+                is_alone = attempt >= _DISTURBED or storage.is_foreign  # there no revision shows what was read
+                with storage.undisturbed() if is_alone else nullcontext():
                     look = self._look(since)
             except BeingWrittenError as error:  # a change of a few entries is whole in a moment
                 reason = error
@@ -179,8 +181,8 @@ class StoredReader:
         that part is read, a part of that, and so on. Only where writers work at the same time, an entry tells its change.
         """
         storage, (moment, last) = self._site.storage, moments
-        if storage.serialises_writers or moment.unfinished:
-            return None
+        if storage.serialises_writers or storage.is_foreign or moment.unfinished:
+            return None  # where no revision tells the change of an entry, all that was read is read again
         for _ in range(_MOST_ROUNDS):
             settled, sure = _list_settled(noted), _list_settled(after)
             if not settled or not sure or last.epoch != moment.epoch:

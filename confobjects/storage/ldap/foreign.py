@@ -19,6 +19,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import strptime
 from typing import TYPE_CHECKING, Final
 
+from confobjects.definitions.installed import DIGEST, TEXT
+from confobjects.definitions.model import HOLDER_CLASS
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import (
@@ -47,9 +49,10 @@ from confobjects.storage.ldap.store import LdapStorage
 if TYPE_CHECKING:
     from confobjects.mapping.followers import FollowerReport
     from confobjects.mapping.journal import Moment, Note, NotedChange
-    from confobjects.mapping.protocol import Scope, Storage
+    from confobjects.mapping.protocol import Scope, Storage, Timing
     from confobjects.storage.ldap.address import LdapAddress
     from confobjects.storage.ldap.results import LdapResult
+    from confobjects.storage.ldap.server_watch import ServerWatch
     from confobjects.storage.ldap.session import LdapSession
 
 _NO_CONTROL: Final = 12
@@ -117,6 +120,18 @@ class ForeignStorage(LdapStorage):
     def find_risks(self) -> list[Diagnostic]:
         """Return no warnings: a change is refused if the server has other values than it was planned on."""
         return []
+
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """Lock out the writers that use the same state, where they can be; other ones are heard of."""
+        return self._state.storage.undisturbed()
+
+    def watch(self, timing: Timing | None = None) -> ServerWatch:
+        """Return a watch of the server, with a connection of its own, and of the state."""
+        from confobjects.mapping.objects import find_holders
+        from confobjects.storage.ldap.server_watch import ServerWatch
+
+        state = self._state.storage.watch(timing)
+        return ServerWatch(self._servers, lambda: self.base, state, lambda: find_holders(self), timing)
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -283,6 +298,11 @@ class ForeignStorage(LdapStorage):
             return None
 
     # -- the state ---------------------------------------------------------------------------------------------------
+
+    def find_missing_schema(self, attributes: Iterable[str], classes: Iterable[str]) -> list[str]:
+        """Return the attributes and object classes that the server's schema lacks, but for those of entries of ours."""
+        ours = (HOLDER_CLASS, *(f"ds-cfg-{name}" for name in (TEXT, DIGEST)))
+        return super().find_missing_schema(set(attributes).difference(ours), set(classes).difference(ours))
 
     def history(self, since: int = 0) -> list[NotedChange]:
         """Return the recorded changes after a number, the oldest first."""

@@ -5,7 +5,8 @@ synchronous   The server sends all entries or what has changed since a cookie, t
               the overlay syncprov. A renamed entry comes as a modified one, so the entries' names are remembered.
 persistent    The server sends each change, and nothing tells from when on (draft-ietf-ldapext-psearch-03). 389
               Directory Server, OpenDJ.
-polling       The newest records of the history are read. They are written before the changes.
+polling       The newest records of the history are read. They are written before the changes. The configuration of
+              a server has no history there: its few entries are compared by their stamps.
 ============  ======================================================================================================
 """
 
@@ -192,6 +193,33 @@ class HistoryFollower:
             self._collector.add_everything()
         else:
             self._collector.add([step.dn for step in steps])
+
+
+class EntryFollower:
+    """Finds what changed by comparing all entries with the last look: for the configuration of a server, which is small.
+
+    An entry is told by its ``entryCSN`` (slapd). Where one of them has none, all values are compared.
+    """
+
+    def __init__(self, collector: NoticeCollector) -> None:
+        self._collector = collector
+        self._stamps: dict[str, int] | None = None
+        self.wanted: tuple[str, ...] = ("entryCSN",)
+
+    def take(self, found: Sequence[RawEntry]) -> None:
+        """Take all entries, with the attributes that are wanted. The first ones are told as everything."""
+        if self.wanted != ("*",) and not all(attributes for _, attributes in found):
+            self.wanted, self._stamps = ("*",), None
+            self._collector.add_everything()
+            return
+        before, now = self._stamps, {dn: hash(repr(sorted(attributes.items()))) for dn, attributes in found}
+        self._stamps = now
+        if before is None:
+            self._collector.add_everything()
+            return
+        for dn in {**before, **now}:
+            if before.get(dn) != now.get(dn):
+                _tell(self._collector, dn)
 
 
 def _record_of(entry: Entry) -> StoredRecord:

@@ -49,7 +49,7 @@ _ENDED: Final = frozenset((SUCCESS, 80, *AWAY))
 """Results that end a search which the server had accepted."""
 
 
-class _Line:
+class Line:
     """A connection in use: what is heard by it, and what is due on it. Times are those of the clock."""
 
     def __init__(self, session: LdapSession, ways: Sequence[_Way], now: float) -> None:
@@ -91,7 +91,7 @@ class LdapWatch(TimedWatch[Notice]):
         self._collector = NoticeCollector(lambda dn: is_apart(dn, base()))
         self._memory = SyncMemory()
         self._pauses = Pauses(self._timing)
-        self._line: _Line | None = None
+        self._line: Line | None = None
         self._left: list[LdapAddress] = []
         """The servers that are still to be tried in this round."""
         self._retry_at = self._timing.now()
@@ -144,7 +144,7 @@ class LdapWatch(TimedWatch[Notice]):
             self._found = {}
         address = self._left[0]
         session = LdapSession.open(address, servers.login, servers.connect_timeout, servers.deadline)
-        self._line = line = _Line(session, ("poll",), self._timing.now())
+        self._line = line = Line(session, ("poll",), self._timing.now())
         line.ways = self._ways_of(session)
         self._begin(line)
 
@@ -178,7 +178,7 @@ class LdapWatch(TimedWatch[Notice]):
         if not self._left or (line is not None and line.is_hearing):
             self._retry_at += self._pauses.next()
 
-    def _accept(self, line: _Line) -> None:
+    def _accept(self, line: Line) -> None:
         """Note that every change is heard from now on, and have everything compared."""
         line.is_hearing = True
         self.stale = None
@@ -188,7 +188,7 @@ class LdapWatch(TimedWatch[Notice]):
 
     # -- ways ----------------------------------------------------------------------------------------------------------
 
-    def _begin(self, line: _Line) -> None:
+    def _begin(self, line: Line) -> None:
         """Begin with the first way, if there is a base. Everything is compared when the outcome is known."""
         line.is_hearing = False
         if self._finds_base(line):
@@ -196,21 +196,21 @@ class LdapWatch(TimedWatch[Notice]):
         else:
             self._wait_for_base(line)
 
-    def _finds_base(self, line: _Line) -> bool:
+    def _finds_base(self, line: Line) -> bool:
         result, _ = line.session.read(str(self._base()), ("1.1",))
         if result.code in AWAY:
             raise error_for_result(result, str(line.session.address))
         line.heard = self._timing.now()
         return result.code != NO_SUCH_OBJECT
 
-    def _wait_for_base(self, line: _Line) -> None:
+    def _wait_for_base(self, line: Line) -> None:
         """Look for the base again and again: without it, most servers refuse to tell of changes."""
         now = self._timing.now()
         line.way = line.ear = None
         line.poll_at, line.compare_at = now + POLL, now + COMPARE
         self._accept(line)
 
-    def _start(self, line: _Line, way: _Way) -> None:
+    def _start(self, line: Line, way: _Way) -> None:
         now = self._timing.now()
         line.way, line.compare_at = way, None
         if way == "poll":
@@ -222,13 +222,13 @@ class LdapWatch(TimedWatch[Notice]):
         line.search = line.session.send(request, ear.controls())
         line.confirmation = self._ask_for_sign(line)
 
-    def _ask_for_sign(self, line: _Line) -> int:
+    def _ask_for_sign(self, line: Line) -> int:
         number = line.session.send(ber.encode_read("", ("1.1",)))
         line.awaited.add(number)
         line.asked = self._timing.now()
         return number
 
-    def _end(self, line: _Line, result: LdapResult) -> None:
+    def _end(self, line: Line, result: LdapResult) -> None:
         """Go on after the end of a search that was to have none."""
         if result.code in _ENDED:
             raise error_for_result(result, str(line.session.address))
@@ -244,7 +244,7 @@ class LdapWatch(TimedWatch[Notice]):
 
     # -- hearing -------------------------------------------------------------------------------------------------------
 
-    def _attend(self, line: _Line) -> None:
+    def _attend(self, line: Line) -> None:
         """Read what has come, and do what is due."""
         self._read(line)
         now = self._timing.now()
@@ -266,10 +266,10 @@ class LdapWatch(TimedWatch[Notice]):
             self._line = None
             self._retry_at = now
 
-    def _reads_elsewhere(self, line: _Line) -> bool:
+    def _reads_elsewhere(self, line: Line) -> bool:
         return line.session.address != self._servers.current
 
-    def _read(self, line: _Line) -> None:
+    def _read(self, line: Line) -> None:
         line.has_more = False
         for _ in range(_MOST_MESSAGES):
             if (found := line.session.receive()) is None:
@@ -280,7 +280,7 @@ class LdapWatch(TimedWatch[Notice]):
                 break
         line.has_more = True
 
-    def _take(self, line: _Line, answered: int, kind: int, message: bytes, at: int) -> None:
+    def _take(self, line: Line, answered: int, kind: int, message: bytes, at: int) -> None:
         if answered in line.awaited:
             if kind == ber.DONE:
                 line.awaited.discard(answered)
@@ -294,7 +294,7 @@ class LdapWatch(TimedWatch[Notice]):
         elif line.ear is not None and line.ear.take(kind, message, at) and not line.is_hearing:
             self._accept(line)
 
-    def _confirm(self, line: _Line) -> None:
+    def _confirm(self, line: Line) -> None:
         """Go on when a server has read the search before this request: it tells of changes now, or in a moment."""
         if line.ear is not None and not line.ear.is_told_when_ready:
             line.compare_at = self._timing.now() + _COMPARE_AGAIN
@@ -302,7 +302,7 @@ class LdapWatch(TimedWatch[Notice]):
 
     # -- polling -------------------------------------------------------------------------------------------------------
 
-    def _poll(self, line: _Line) -> None:
+    def _poll(self, line: Line) -> None:
         """Look for the base, for a better way once in a while, and for new records of the history."""
         now = self._timing.now()
         line.poll_at = now + POLL
@@ -314,7 +314,7 @@ class LdapWatch(TimedWatch[Notice]):
             self._start(line, line.ways[0])
         line.heard = self._timing.now()
 
-    def _follow(self, line: _Line) -> None:
+    def _follow(self, line: Line) -> None:
         branch = self._base().child(*names.BRANCH)
         is_first = line.follower is None
         if line.follower is None:
