@@ -5,12 +5,13 @@ Laws of this module:
 1. What can be refused is refused before the change is made. Whatever happens after it, the user reads that it is saved.
 2. A follower counts while it is alive. One that falls silent, or ends, while the command waits is named.
 3. The wait is bounded, and so are the looks: the pauses between them grow. There is a look at the end.
+4. A server whose own configuration was changed is one of the followers, although it reports nothing.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,8 @@ from .output.followers import describe_change, describe_each, show_foreign, summ
 from .output.messages import Message, tell
 
 if TYPE_CHECKING:
+    from confobjects.management.site import Site
+    from confobjects.mapping.followers import FollowerReport
     from confobjects.mapping.protocol import Storage, Timing
 
     from .invocation import Invocation, SavedChange
@@ -82,6 +85,9 @@ class ChangeWait:
         self._stack = stack
         self._timing = timing
         self._storage: Storage | None = None
+        self._site: Site | None = None
+        self._remarks: Sequence[str] = ()
+        """What is said of a server beside what it waits for."""
         self._asked = _join_changes(invocation.saved)
         self._newest = self._asked.number
         self._counted: dict[str, None] = {}
@@ -124,11 +130,21 @@ class ChangeWait:
             self._timing.wait((), min(next(pauses), max(left, 0)))
 
     def _look(self) -> FollowersVerdict:
-        reports = self._reports.followers()
+        servers = tuple(self._report_server())
+        self._remarks = [problem for one in servers for problem in one.problems]
+        reports = [*servers, *self._reports.followers()]
         numbers = [one.number for one in reports if one.number is not None]
         if self._newest is not None and max(numbers, default=0) > self._newest:
             self._newest = max([self._newest, *(one.number for one in self._configuration.history(self._newest))])
         return judge_followers(reports, self._asked, self._newest, startup.current_time())
+
+    def _report_server(self) -> Iterable[FollowerReport]:
+        """Return what a server would report that uses the configuration itself."""
+        if not self._configuration.is_foreign or self._site is None:
+            return ()
+        from confobjects.management.restarting import report_server
+
+        return report_server(self._site)
 
     @property
     def _reports(self) -> Storage:
@@ -141,6 +157,7 @@ class ChangeWait:
             options = self._invocation.storage_options(url)
             opened = startup.read_configuration(url, self._invocation.registry, tolerant=True, **options)
             self._storage = self._stack.enter_context(closing(opened.storage))
+            self._site = startup.manage(opened, str).site
         return self._storage
 
     # -- what is said ------------------------------------------------------------------------------------------------
@@ -153,6 +170,7 @@ class ChangeWait:
         count = f"{len(verdict.in_effect)} of {len(verdict.alive)}"
         first = self._problem(f"after {self._invocation.wait} s it is in effect on {count}")
         lines = [*describe_each(verdict.lacking, verdict), *describe_each(verdict.silent, verdict)]
+        lines.extend(self._remarks)
         lines.extend(self._describe_ended(verdict))
         return NotInEffectError([first.replace(more=tuple(lines))])
 

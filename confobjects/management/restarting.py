@@ -36,6 +36,8 @@ _SENTENCES: Final = {
     "other": "it counts once what its definition asks for has been done, or the server restarted",
 }
 
+_UNSURE: Final = "this server does not tell when it was started, so it may have been restarted since"
+
 
 class WaitingProperty(Record):
     """A property whose stored value the server does not use yet: what is needed, and the change that set it last.
@@ -157,11 +159,7 @@ def warn_of_waiting(site: Site, path: ManagedObjectPath | None = None) -> Iterat
         if path is None or one.path == path:
             summary = f"the server does not use the value of {one.property} yet: {_SENTENCES[one.action]}"
             detail = f"it was set by change {one.number}"
-            detail += (
-                ""
-                if one.sure
-                else "; this server does not tell when it was started, so it may have been restarted since"
-            )
+            detail += "" if one.sure else f"; {_UNSURE}"
             yield Diagnostic(
                 "storage-failed", summary, path=str(one.path), property=one.property, detail=detail, severity="warning"
             )
@@ -180,4 +178,7 @@ def report_server(site: Site) -> Iterable[FollowerReport]:
         )
         for path, several in found.items()
     )
-    yield FollowerReport(site.storage.url, "", 0, site.clock(), site.storage.moment().last, waiting)
+    unsure = any(not one.sure for several in found.values() for one in several)
+    yield FollowerReport(
+        site.storage.url, "", 0, site.clock(), site.storage.moment().last, waiting, (_UNSURE,) if unsure else ()
+    )

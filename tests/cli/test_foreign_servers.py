@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.sessions import Outcome, run
+from tests.cli.watchers import LONG, CommandProcess
 from tests.management.foreign import EXAMPLES, Managed, manage_ds389, manage_slapd
 from tests.servers.ds389 import Ds389
 from tests.servers.slapd import Slapd
@@ -58,9 +59,13 @@ def command(managed: Managed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def as_operator(managed: Managed) -> Command:
     """Return what runs a command line as the administrator of a server, with the definitions for it."""
-    words = ("--url", managed.url, "-D", managed.user, "--bindPassword:file", str(password_file(managed)))
-    definitions = ("--definitions", str(EXAMPLES / managed.family))
-    return lambda *given: run(*words, *definitions, *given)
+    return lambda *given: run(*as_words(managed), *given)
+
+
+def as_words(managed: Managed) -> tuple[str, ...]:
+    """Return the global options of such a command line."""
+    login = ("-D", managed.user, "--bindPassword:file", str(password_file(managed)))
+    return ("--url", managed.url, *login, "--definitions", str(EXAMPLES / managed.family))
 
 
 def password_file(managed: Managed) -> Path:
@@ -70,6 +75,13 @@ def password_file(managed: Managed) -> Path:
         path.touch(0o600)
         path.write_text(managed.password, encoding="utf-8")
     return path
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + LONG
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def restart(server: Slapd | Ds389) -> None:
@@ -92,6 +104,44 @@ def test_what_waits_for_a_restart_is_told_until_the_server_was_restarted(managed
     assert command("get-server-settings-prop").err == ""
     assert waits not in command("check").err
     assert command("followers").out.endswith("change 1 in effect on 1 of 1.\n")
+
+
+def test_a_command_that_waits_counts_the_server_itself(managed: Managed, command: Command) -> None:
+    """What needs no action is in effect when the server has answered; what needs a restart waits for one."""
+    done = command("set-server-settings-prop", "--set", f"{managed.setting}:33", "--wait", "30")
+    assert (done.status, done.err.splitlines()[-1]) == (0, "change 1 in effect on 1 of 1")
+    name = "listener-threads" if isinstance(managed.server, Slapd) else "max-descriptors"
+    late = command("set-server-settings-prop", "--set", f"{name}:256", "--wait", "1")
+    assert late.status == 23
+    assert "change 2 is saved; after 1 s it is in effect on 0 of 1" in late.err
+    assert f"{managed.url} waits for a restart ({name} of /server-settings)" in late.err
+    again = command("set-server-settings-prop", "--set", f"{managed.setting}:34", "--wait", "30")
+    assert (again.status, again.err.splitlines()[-1]) == (0, "change 3 in effect on 1 of 1")
+    assert command("undo", "--to", "0").status == 0
+
+
+def test_a_command_that_waits_ends_when_the_server_was_restarted(managed: Managed, command: Command) -> None:
+    name = "listener-threads" if isinstance(managed.server, Slapd) else "max-descriptors"
+    words = ("set-server-settings-prop", "--set", f"{name}:1000", "--wait", "60")
+    with CommandProcess(*as_words(managed), *words) as waiting:
+        wait_until(lambda: f"{name} of /server-settings" in command("followers").out)
+        restart(managed.server)
+        assert waiting.err.until(lambda line: "in effect" in line) == "change 1 in effect on 1 of 1"
+        assert waiting.process.wait(60) == 0
+    assert command("undo", "1").status == 0
+
+
+def test_a_server_that_does_not_tell_its_start_may_have_been_restarted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with Slapd() as server:
+        command = as_operator(manage_slapd(server))
+        late = command("set-server-settings-prop", "--set", "listener-threads:2", "--wait", "1")
+        unsure = "this server does not tell when it was started, so it may have been restarted since"
+        assert late.status == 23
+        assert unsure in late.err
+        assert unsure in command("followers").out
 
 
 def test_files_of_the_machine_of_the_server_are_not_looked_for_here(
