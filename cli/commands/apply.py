@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 _HELP = """Make the configuration match a file: a JSON document as export prints it, or LDIF; - is standard input.
 
 The file describes each of its objects completely: a missing property goes back to its default, but a missing secret
-stays as it is. Other objects stay, unless --prune deletes them. With --dry-run nothing is written, and the exit status is
-1 if something would change."""
+stays as it is, and so does a read-only value. Other objects stay, unless --prune deletes them. With --dry-run nothing is
+written, and the exit status is 1 if something would change. FILE may also be another server: its URL, or properties:FILE.
+"""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -32,18 +33,23 @@ def build(words: Words, registry: Registry) -> click.Command:
     parameters: list[click.Parameter] = [
         click.Argument(["file"], metavar="FILE"),
         click.Option(["--prune"], is_flag=True, help="Delete the objects that are not in the file."),
+        click.Option(["--recreate"], is_flag=True, help="Create objects anew whose read-only values differ."),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
 
-def _run(invocation: Invocation, file: str, prune: bool) -> int:
+def _run(invocation: Invocation, file: str, prune: bool, recreate: bool) -> int:
     wanted = read_side(invocation, file)
     if wanted.problems:  # an object that cannot be read would be lost without a word
         raise error_for(wanted.problems)
     with invocation.open_for_change() as context:
         try:
             report = context.apply(
-                wanted.objects, prune=prune, dry_run=invocation.dry_run, tests=choose_tests(invocation)
+                wanted.objects,
+                prune=prune,
+                recreate=recreate,
+                dry_run=invocation.dry_run,
+                tests=choose_tests(invocation),
             )
         except ConfobjectsError as error:
             raise _locate_error(error, wanted) from error

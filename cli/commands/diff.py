@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     from ..words.splitting import Words
 
-_HELP = """Compare two configurations by object and property. The exit status is 1 when they differ.
+_HELP = """Compare two configurations by object and property.
 
 Each is a URL (ldif:PATH, ldap://…), a JSON document, an LDIF file, - for standard input, history:N for the
 configuration right after change N, or archive:N for its file before its N-th last change. Without B, A is
-compared with the current configuration."""
+compared with the current configuration. The exit status is 1 when they differ, in more than read-only values of
+objects that both have: those stay what they are."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -43,7 +44,7 @@ def _run(invocation: Invocation, one: str, other: str | None, as_text: bool) -> 
     registry = before.registry.with_installed(merge_installed(before.registry.installed, after.registry.installed))
     found = list(find_differences(before.objects, after.objects, registry))
     _print(invocation, found, before, after, as_text=as_text)
-    return DIFFERENCES if found else 0
+    return DIFFERENCES if any(item.can_be_applied for item in found) else 0
 
 
 def _print(invocation: Invocation, found: list[Difference], before: Side, after: Side, *, as_text: bool) -> None:
@@ -52,7 +53,13 @@ def _print(invocation: Invocation, found: list[Difference], before: Side, after:
 
         names = {"before": before.name, "after": after.name}
         invocation.say(
-            dumps({"different": bool(found), **names, "differences": [difference_as_json(item) for item in found]})
+            dumps(
+                {
+                    "different": any(item.can_be_applied for item in found),
+                    **names,
+                    "differences": [difference_as_json(item) for item in found],
+                }
+            )
         )
     elif as_text:
         invocation.say("\n".join(format_unified(found, before.name, after.name)))
@@ -63,20 +70,23 @@ def _print(invocation: Invocation, found: list[Difference], before: Side, after:
     elif found:
         from ..output.table import format_table
 
-        invocation.say(format_table(["Object", "Property", "Before", "After"], _rows(found)))
+        rows = _rows(found)
+        headings = ["Object", "Property", "Before", "After", "Remark"][: max(map(len, rows))]
+        invocation.say(format_table(headings, [[*row, ""][: len(headings)] for row in rows]))
     elif invocation.tells_people:
         invocation.note("There are no differences.")
 
 
 def _rows(found: list[Difference]) -> list[list[str]]:
+    """Return a row for each value that differs; its last cell is the remark on it, where there is one."""
     from ..output.table import join_values
 
     rows = []
     for item in found:
         if item.types is not None or not item.properties:
-            rows.append([str(item.path), "(type)", *_cells(item.types or Pair((), ()))])
-        rows.extend([str(item.path), name, *_cells(pair)] for name, pair in item.properties.items())
-    return [[*row[:2], *(join_values(cell) for cell in row[2:])] for row in rows]
+            rows.append(([str(item.path), "(type)"], item.types or Pair((), ())))
+        rows.extend(([str(item.path), name], pair) for name, pair in item.properties.items())
+    return [[*place, *map(join_values, _cells(pair)), *filter(None, [pair.remark])] for place, pair in rows]
 
 
 def _cells(pair: Pair) -> tuple[Any, Any]:
@@ -91,5 +101,6 @@ def difference_as_json(item: Difference) -> dict[str, Any]:
     return {**made, "properties": {name: _pair_as_json(pair) for name, pair in item.properties.items()}}
 
 
-def _pair_as_json(pair: Pair) -> dict[str, list[str]]:
-    return {"before": list(pair.before), "after": list(pair.after)}
+def _pair_as_json(pair: Pair) -> dict[str, Any]:
+    sides = {"before": list(pair.before), "after": list(pair.after)}
+    return {**sides, "remark": pair.remark} if pair.remark else sides

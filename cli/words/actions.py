@@ -27,6 +27,7 @@ WORDS: Final[dict[Verb, str]] = {
     "check": "run check, which names all",
     "choose-type": "--type with one of: {}",
     "replace": "let the copy replace it (--force)",
+    "recreate": "create the object anew (--recreate)",
     "seal-all": "confobjects seal init",
     "abandon-sealed": "confobjects seal init --abandon-sealed",
     "accept-losses": "install it with --force",

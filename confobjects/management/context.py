@@ -265,13 +265,19 @@ class ManagementContext:
         return tx.report
 
     def apply(
-        self, wanted: States, *, prune: bool = False, dry_run: bool = False, tests: OpenTests | None = None
+        self,
+        wanted: States,
+        *,
+        prune: bool = False,
+        recreate: bool = False,
+        dry_run: bool = False,
+        tests: OpenTests | None = None,
     ) -> ChangeReport:
         """Make stored objects match the wanted ones; with ``prune`` delete others. See :func:`applying.bring_about`."""
         from confobjects.management.documents.applying import bring_about, find_expected
 
         with self.change(dry_run=dry_run, expected=find_expected(wanted), tests=tests) as tx:
-            bring_about(tx, wanted, prune=prune)
+            bring_about(tx, wanted, prune=prune, recreate=recreate)
         return tx.report
 
     def reseal(self, *, dry_run: bool = False, all_stale: bool = False, abandon: bool = False) -> ResealReport:

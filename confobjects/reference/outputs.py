@@ -117,6 +117,17 @@ _ADMIN_ACTION: Final = {
     "synopsis": _TEXT,
 }
 _PAIR: Final = _object_of({"before": _list_of(_TEXT), "after": _list_of(_TEXT)})
+_REMARKED_PAIR: Final = _object_of(
+    {
+        "before": _list_of(_TEXT),
+        "after": _list_of(_TEXT),
+        "remark": {
+            "description": "Why both may have to differ: the value is read-only, or an absolute path of a machine.",
+            "enum": ["read-only", "absolute path"],
+        },
+    },
+    ("remark",),
+)
 _FACTS: Final[dict[str, Schema]] = {
     "property": _TEXT,
     "synopsis": _TEXT,
@@ -518,7 +529,7 @@ _FORMS: Final[dict[str, _OutputForm]] = {
         "The differences between two configurations.",
         _object_of(
             {
-                "different": _FLAG,
+                "different": {**_FLAG, "description": "Whether applying one to the other would change anything."},
                 "before": _TEXT,
                 "after": _TEXT,
                 "differences": _list_of(
@@ -527,7 +538,11 @@ _FORMS: Final[dict[str, _OutputForm]] = {
                             "path": _PATH,
                             "action": {"enum": ["create", "modify", "delete"]},
                             "type": {**_PAIR, "description": "The short type, where it differs."},
-                            "properties": _SIDES,
+                            "properties": {
+                                "type": "object",
+                                "description": "The values of each property that differs.",
+                                "additionalProperties": _REMARKED_PAIR,
+                            },
                         },
                         ("type",),
                     )

@@ -123,7 +123,14 @@ def test_a_property_given_once_for_all_replaces_the_object_with_what_is_below_it
     wanted = exported(*known)
     wanted["objects"]["/queue/q"]["properties"]["serial"] = 4
     below = wanted["objects"].pop("/queue/q/consumer/mail")
-    assert apply(tmp_path, wanted, *known).status == 0
+    left = apply(tmp_path, wanted, *known)
+    assert left.status == 0
+    assert (
+        "/queue/q, serial: serial is read-only: it stays as it is (2)\n  remedy: create the object anew (--recreate)"
+        in left.err
+    )
+    assert exported(*known)["objects"]["/queue/q"]["properties"]["serial"] == 2
+    assert apply(tmp_path, wanted, *known, "--recreate").status == 0
     wanted["objects"]["/queue/q/consumer/mail"] = below
     assert exported(*known)["objects"] == wanted["objects"]
 

@@ -137,7 +137,7 @@ def test_undo_takes_back_a_replacement_by_another_read_only_value(serial: tuple[
     path = next(path for path in before if path.name == "q")
     values = {name: texts for name, texts in before[path].values.items() if name != "serial"}
     wanted = {**before, path: before[path].replace(values=values if serial is None else {**values, "serial": serial})}
-    ctx.apply(wanted)
+    ctx.apply(wanted, recreate=True)
     replaced = states(ctx)
     assert replaced[path].values.get("serial") == serial
     number = ctx.history()[-1].number

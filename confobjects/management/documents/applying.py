@@ -6,8 +6,9 @@ Laws of this module:
    current value does: a default that only one side stores is not written.
 2. An object is created after those it refers to and is below, and deleted before them.
 3. A secret that is left open stays as it is. Secrets that are needed but not stored are all reported at once.
-4. An object whose type or read-only properties differ is replaced by a new one; the objects below it are kept. A
-   singleton is never replaced: it takes read-only values while it has no stored values, and then no others.
+4. An object whose type differs is replaced by a new one; the objects below it are kept. A singleton is never replaced: it
+   takes read-only values while it has no stored values, and then no others.
+5. A read-only value of an object that is there stays as it is, unless objects are to be created anew for one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import error_for
 from confobjects.management.changing.operations import Operation
 from confobjects.management.documents.comparing import States, differs, take_snapshot, use_stored_names
+from confobjects.management.documents.settling import settle
 from confobjects.management.strays import find_strays
 from confobjects.mapping.documents import ObjectState
 from confobjects.objects.changes import PropertyChanges
@@ -44,12 +46,19 @@ def plan_operations(there: States, wanted: States, registry: Registry, *, prune:
     return [*made, *planner.plan_deletions()]
 
 
-def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False) -> None:
-    """Make the stored objects match the wanted ones in a transaction. Raises what :func:`plan_operations` raises."""
+def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False, recreate: bool = False) -> None:
+    """Make the stored objects match the wanted ones in a transaction; with ``prune`` others are deleted.
+
+    Read-only values of objects that are there stay, with a warning for each. With ``recreate`` a new object takes the place of
+    one with other read-only values; those of a singleton are refused then. Raises what :func:`plan_operations` raises.
+    """
     transaction.take_sealed()
     wanted = {path: bind_state(state, transaction.registry) for path, state in wanted.items()}
     there = take_snapshot(transaction.site, transaction.below).objects
     wanted = use_stored_names(wanted, there, transaction.registry)
+    if not recreate:
+        wanted, left = settle(wanted, there, transaction.registry)
+        transaction.problems.extend(left)
     transaction.prunes = prune
     if prune:  # what stays, because it is no object
         transaction.problems.extend(find_strays(transaction.site, transaction.below))
@@ -235,7 +244,8 @@ class _OperationPlanner:
             return Operation("delete", path.relation, path.names)
         if state.definition is not unwritten:
             return self._plan_type(state, unwritten)
-        reset = tuple(name for name in state.values if differs(state, state.replace(values={}), name))
+        known = state.definition.properties
+        reset = tuple(n for n in state.values if not known[n].read_only and differs(state, state.replace(values={}), n))
         changes = PropertyChanges(reset=reset)
         return Operation("modify", path.relation, path.names, changes=changes) if reset else None
 

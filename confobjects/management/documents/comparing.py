@@ -6,7 +6,8 @@ Laws of this module:
 2. Secrets are compared but never shown: their differences hold masks.
 3. Values are compared in canonical form; the order of values is no difference, because a directory keeps none.
    A property without a value has the default of its definition: it is the same whether that is stored.
-4. A name that is spelled otherwise than creation would store it is the stored one, unless an object has it as it is.
+4. What no apply would change, because it is read-only, is a difference that says so.
+5. A name that is spelled otherwise than creation would store it is the stored one, unless an object has it as it is.
 """
 
 from __future__ import annotations
@@ -40,12 +41,19 @@ class Snapshot(Record):
     problems: tuple[Diagnostic, ...]
 
 
+Remark = Literal["", "read-only", "absolute path"]
+"""Why the values of both sides may have to differ: an object has a read-only value from its creation, and an absolute path
+is one of a machine.
+"""
+
+
 class Pair(Record):
     """The values of one property on both sides, as they may be shown. ``another`` marks two different secrets."""
 
     before: Texts
     after: Texts
     another: bool = False
+    remark: Remark = ""
 
 
 class Difference(Record):
@@ -55,6 +63,15 @@ class Difference(Record):
     action: Literal["create", "modify", "delete"]
     types: Pair | None
     properties: Mapping[str, Pair]
+
+    @property
+    def can_be_applied(self) -> bool:
+        """Whether applying the one side to the other changes anything: a read-only value of an object that stays does not."""
+        return (
+            self.action != "modify"
+            or self.types is not None
+            or any(pair.remark != "read-only" for pair in self.properties.values())
+        )
 
 
 def take_snapshot(site: Site, world: StorageWorld | None = None) -> Snapshot:
@@ -120,6 +137,7 @@ def _compare_states(one: ObjectState | None, other: ObjectState | None, registry
     there = one or other
     assert there is not None  # noqa: S101 - one of them is there
     relation = registry.relation(there.path.relation)
+    stays = one is not None and other is not None
     if unwritten := registry.unwritten_type(relation):  # it always exists: a missing state means only defaults
         one = one or ObjectState(there.path, unwritten, {})
         other = other or ObjectState(there.path, unwritten, {})
@@ -131,7 +149,7 @@ def _compare_states(one: ObjectState | None, other: ObjectState | None, registry
     if one.definition is other.definition and one.values == other.values and not (one.kept or other.kept):
         return None
     pairs = {
-        n: _make_pair(_definition_of(n, one, other), n, one, other)
+        n: _make_pair(_definition_of(n, one, other), n, one, other, settled=stays and same_type)
         for n in _collect_names(one, other)
         if differs(one, other, n)
     }
@@ -171,11 +189,27 @@ def differs(one: ObjectState, other: ObjectState, name: str) -> bool:
 
 
 def _make_pair(
-    definition: ManagedObjectDefinition, name: str, one: ObjectState | None, other: ObjectState | None
+    definition: ManagedObjectDefinition,
+    name: str,
+    one: ObjectState | None,
+    other: ObjectState | None,
+    *,
+    settled: bool = False,
 ) -> Pair:
+    """Return the values of a property. Those of an object that is ``settled`` are there on both sides."""
     prop = definition.properties[name]
     before, after = (_mask_texts(prop, state) for state in (one, other))
-    return Pair(before, after, another=before == after)
+    remark: Remark = ""
+    if settled and prop.read_only:
+        remark = "read-only"
+    elif _are_paths(before) and _are_paths(after):
+        remark = "absolute path"
+    return Pair(before, after, another=before == after, remark=remark)
+
+
+def _are_paths(texts: Texts) -> bool:
+    """Tell whether some values look like absolute paths of files: definitions of other products do not say what is one."""
+    return bool(texts) and all(text.startswith("/") and text.count("/") > 1 for text in texts)
 
 
 def _mask_texts(prop: PropertyDefinition, state: ObjectState | None) -> Texts:
@@ -208,4 +242,5 @@ def _format_lines(name: str, pair: Pair) -> Iterator[str]:
         for text in texts:
             if pair.another or text not in others:
                 note = " (another one)" if pair.another and sign == "+" else ""
-                yield make_visible(f"{sign}{name}: {text}{note}")
+                remark = f" ({pair.remark})" if pair.remark else ""
+                yield make_visible(f"{sign}{name}: {text}{note}{remark}")

@@ -147,18 +147,20 @@ async def _diff(call: Call) -> Response:
         document, before = _read_configuration(text, context), take_snapshot(context.site)
         found = list(find_differences(before.objects, document.objects, context.registry))
         differences = [difference_as_json(one) for one in found]
-        return {"different": bool(found), "before": "stored", "after": _BODY, "differences": differences}
+        different = any(one.can_be_applied for one in found)
+        return {"different": different, "before": "stored", "after": _BODY, "differences": differences}
 
     return answer_json(await call.web.served.read(work))
 
 
 async def _apply(call: Call) -> Response:
-    query = Query(call.request, (*PARAMETERS, "prune"))
-    manner, prune, text = read_manner(query), query.flag("prune"), await _read_text(call)
+    query = Query(call.request, (*PARAMETERS, "prune", "recreate"))
+    manner, text = read_manner(query), await _read_text(call)
+    prune, recreate = query.flag("prune"), query.flag("recreate")
     document = await call.web.served.read(lambda context: _read_configuration(text, context))
 
     def ask(transaction: Transaction) -> None:
-        bring_about(transaction, document.objects, prune=prune)
+        bring_about(transaction, document.objects, prune=prune, recreate=recreate)
 
     try:
         report = await make_change(call, manner, ask, expected=find_expected(document.objects))

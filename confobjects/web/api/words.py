@@ -19,6 +19,7 @@ WORDS: Final[Mapping[Verb, str]] = {
     "reset-quota": "POST /mail-quotas/{}/reset",
     "test-mail": 'POST /tests with the path of the {0} "{2}"',
     "save-untested": "test=never saves it without a test",
+    "recreate": "recreate=true creates the object anew",
     "give-values": "an environment that the server was started with",
     "undo": "POST /history/{}/undo",
     "undo-to": "POST /history/{}/undo-later",

@@ -111,8 +111,9 @@ def show_differences(found: Sequence[Difference]) -> Plan:
 
 def _show_difference(one: Difference) -> ShownChange:
     values = tuple(ShownValue(name, pair.before, pair.after) for name, pair in one.properties.items())
-    hidden = [name for name, pair in one.properties.items() if pair.another]
-    return ShownChange(one.action, str(one.path), "", values, tuple(f"{name} has another value" for name in hidden))
+    hidden = (f"{name} has another value" for name, pair in one.properties.items() if pair.another)
+    remarks = (f"{name}: {pair.remark}" for name, pair in one.properties.items() if pair.remark)
+    return ShownChange(one.action, str(one.path), "", values, (*hidden, *remarks))
 
 
 def _text_of(path: object) -> str:

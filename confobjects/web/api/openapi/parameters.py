@@ -20,6 +20,7 @@ _QUERIES: Final[Mapping[str, Schema]] = {
     "environment": {"description": "The name of an environment that the server was started with.", "schema": TEXT},
     "path": {"description": "The path of an object.", "schema": TEXT, "example": "/mail-server/one"},
     "property": {"description": "The name of a property.", "schema": TEXT},
+    "recreate": {"description": "Create objects anew whose read-only values differ.", "schema": _FLAG},
     "prune": {"description": "Delete the objects that the document does not have.", "schema": _FLAG},
     "before": {"description": "Only changes with smaller numbers.", "schema": _NUMBER},
     "limit": {"description": "At most this many.", "schema": {"type": "integer", "minimum": 1, "maximum": MOST}},

@@ -73,7 +73,7 @@ ROWS: Final[Mapping[tuple[str, str], Row]] = {
     ("GET", "/explain"): Row("explain", "Configuration", "explanation", ("path", "property", "environment")),
     ("GET", "/export"): Row("export", "Configuration", answer=refer("Document")),
     ("POST", "/diff"): Row("diff", "Configuration", "diff", bodies=_DOCUMENT),
-    ("POST", "/apply"): Row("apply", "Configuration", "change", (*CHANGING, "prune"), bodies=_DOCUMENT),
+    ("POST", "/apply"): Row("apply", "Configuration", "change", (*CHANGING, "prune", "recreate"), bodies=_DOCUMENT),
     ("POST", "/rename"): Row(
         "rename", "Configuration", "change", CHANGING, {"path": TEXT, "name": TEXT}, ("path", "name"), if_match=True
     ),
