@@ -27,18 +27,21 @@ stays as it is, and so does a read-only value. Other objects stay, unless --prun
 written, and the exit status is 1 if something would change. FILE may also be another server: its URL, or properties:FILE.
 """
 
+_LEAVE = "Leave a property of objects that are there as it is; may be repeated."
+
 
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
         click.Argument(["file"], metavar="FILE"),
         click.Option(["--prune"], is_flag=True, help="Delete the objects that are not in the file."),
+        click.Option(["--leave", "own"], metavar="[KIND.]PROPERTY", multiple=True, help=_LEAVE),
         click.Option(["--recreate"], is_flag=True, help="Create objects anew whose read-only values differ."),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
 
-def _run(invocation: Invocation, file: str, prune: bool, recreate: bool) -> int:
+def _run(invocation: Invocation, file: str, prune: bool, recreate: bool, own: tuple[str, ...]) -> int:
     wanted = read_side(invocation, file)
     if wanted.problems:  # an object that cannot be read would be lost without a word
         raise error_for(wanted.problems)
@@ -48,6 +51,7 @@ def _run(invocation: Invocation, file: str, prune: bool, recreate: bool) -> int:
                 wanted.objects,
                 prune=prune,
                 recreate=recreate,
+                own=own,
                 dry_run=invocation.dry_run,
                 tests=choose_tests(invocation),
             )

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 _HELP = """Compare two configurations by object and property.
 
 Each is a URL (ldif:PATH, ldap://…), a JSON document, an LDIF file, - for standard input, history:N for the
-configuration right after change N, or archive:N for its file before its N-th last change. Without B, A is
-compared with the current configuration. The exit status is 1 when they differ, in more than read-only values of
+configuration right after change N, archive:N for its file before its N-th last change, or properties:FILE for the
+server that a properties file names, with a login of its own. Without B, A is compared with the current configuration. The exit status is 1 when they differ, in more than read-only values of
 objects that both have: those stay what they are."""
+
+_LEAVE = "Do not compare a property of objects that both have; may be repeated."
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -32,17 +34,22 @@ def build(words: Words, registry: Registry) -> click.Command:
     parameters: list[click.Parameter] = [
         click.Argument(["one"], metavar="A"),
         click.Argument(["other"], metavar="[B]", required=False),
+        click.Option(["--leave", "own"], metavar="[KIND.]PROPERTY", multiple=True, help=_LEAVE),
         click.Option(["--unified", "as_text"], is_flag=True, help="Print lines with - and +."),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
 
-def _run(invocation: Invocation, one: str, other: str | None, as_text: bool) -> int:
+def _run(invocation: Invocation, one: str, other: str | None, as_text: bool, own: tuple[str, ...]) -> int:
     before = read_side(invocation, one)
     after = current_side(invocation) if other is None else read_side(invocation, other)
     invocation.warn((*before.problems, *after.problems))
     registry = before.registry.with_installed(merge_installed(before.registry.installed, after.registry.installed))
     found = list(find_differences(before.objects, after.objects, registry))
+    if own:
+        from confobjects.management.documents.settling import OwnProperties
+
+        found = list(OwnProperties.parse(own, registry).leave_out(found))
     _print(invocation, found, before, after, as_text=as_text)
     return DIFFERENCES if any(item.can_be_applied for item in found) else 0
 

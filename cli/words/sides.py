@@ -1,16 +1,16 @@
 """The inputs of ``diff`` and ``apply``: a storage, a document, an LDIF file, or an archived version of one.
 
 A side is a URL, the path of a file, ``-`` for standard input, ``archive:N`` for the configuration's file before its
-N-th last change, or ``history:N`` for the configuration right after change N. The content of a file
-decides its kind.
+N-th last change, ``history:N`` for the configuration right after change N, or ``properties:FILE`` for the configuration that
+the options in a properties file name: another server, with a login of its own. The content of a file decides its kind.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from confobjects import startup
 from confobjects.definitions.installed import InstalledText, merge_installed
@@ -28,7 +28,8 @@ from confobjects.storage.archives import directory_of, list_archives
 from confobjects.storage.own_files import read_own
 from confobjects.texts.numbers import read_number
 
-from .options import describe_shared
+from ..opening import storage_options, storage_url
+from .options import ABSENT, describe_shared
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -69,11 +70,9 @@ def read_side(invocation: Invocation, text: str) -> Side:
     """Return the configuration that a word names. Raises the errors of reading it."""
     scheme, colon, rest = text.partition(":")
     if colon and scheme.lower() in SCHEMES:
-        options = invocation.storage_options(text)
-        with startup.open(text, definitions=invocation.registry, missing_ok=False, **options) as context:
-            found = take_snapshot(context.site)
-            found = found if found.objects else found.replace(problems=_check_empty(context))
-            return _as_side(text, found, context.registry)
+        return _stored_side(invocation, text, text, invocation.storage_options(text))
+    if colon and scheme.lower() == "properties":
+        return _side_of_properties(invocation, text, rest)
     if colon and scheme.lower() == "archive":
         path, target = _archive_path(invocation, rest)
         return _side_from_archive(invocation, read_own(path, target) or b"", path)
@@ -84,6 +83,32 @@ def read_side(invocation: Invocation, text: str) -> Side:
     if shared and any(drop_secrets(state) is not state for state in side.objects.values()):
         invocation.warn([describe_shared(text)])
     return side
+
+
+def _stored_side(invocation: Invocation, name: str, url: str, options: Mapping[str, Any]) -> Side:
+    """Return what a storage holds. A server that keeps its own configuration there chooses the family of its definitions."""
+    opened = startup.read_configuration(
+        url, invocation.definitions, loaded=invocation.registry, missing_ok=False, **options
+    )
+    invocation.warn(opened.warnings)
+    with startup.manage(opened, invocation.recorded_command) as context:
+        found = take_snapshot(context.site)
+        found = found if found.objects else found.replace(problems=_check_empty(context))
+        return _as_side(name, found, context.registry)
+
+
+def _side_of_properties(invocation: Invocation, name: str, path: str) -> Side:
+    """Return the configuration that the options in a properties file name."""
+    from . import properties_file
+
+    found = properties_file.read(os.path.expanduser(path))
+    invocation.warn(found.warnings)
+    options = {**ABSENT, **found.values_besides(()), "no_prompt": invocation.options["no_prompt"]}
+    url = storage_url(options)
+    if url is None:
+        summary = "this properties file does not say where the configuration is"
+        raise UsageError(Diagnostic("usage", summary, origin=path, remedy="hostname=HOST and port=PORT, or url=URL"))
+    return _stored_side(invocation, name, url, storage_options(options, url))
 
 
 def _past_side(invocation: Invocation, name: str, number: str) -> Side:

@@ -264,20 +264,21 @@ class ManagementContext:
             tx.rename(kind, name, new_name)
         return tx.report
 
-    def apply(
+    def apply(  # noqa: PLR0913 - the options of an application, by keyword
         self,
         wanted: States,
         *,
         prune: bool = False,
         recreate: bool = False,
+        own: Sequence[str] = (),
         dry_run: bool = False,
         tests: OpenTests | None = None,
     ) -> ChangeReport:
-        """Make stored objects match the wanted ones; with ``prune`` delete others. See :func:`applying.bring_about`."""
+        """Make stored objects match the wanted ones. See :func:`applying.bring_about` for the options."""
         from confobjects.management.documents.applying import bring_about, find_expected
 
         with self.change(dry_run=dry_run, expected=find_expected(wanted), tests=tests) as tx:
-            bring_about(tx, wanted, prune=prune, recreate=recreate)
+            bring_about(tx, wanted, prune=prune, recreate=recreate, own=own)
         return tx.report
 
     def reseal(self, *, dry_run: bool = False, all_stale: bool = False, abandon: bool = False) -> ResealReport:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from confobjects.errors import MissingMandatoryError
+from confobjects import PropertyChanges
+from confobjects.definitions import DefinitionDocument, Registry
+from confobjects.errors import MissingMandatoryError, UnknownNameError
 from confobjects.management import ManagementContext
 from confobjects.management.documents.applying import plan_operations, sort_by_need
 from confobjects.management.documents.comparing import States, find_differences, take_snapshot
@@ -145,3 +147,35 @@ def test_undo_takes_back_a_replacement_by_another_read_only_value(serial: tuple[
     assert list(find_differences(before, states(ctx), ctx.registry)) == []
     ctx.undo(number + 1)
     assert list(find_differences(replaced, states(ctx), ctx.registry)) == []
+
+
+def test_what_the_definitions_here_do_not_know_is_named_and_nothing_is_done() -> None:
+    """The objects may come from a server of another version."""
+    ctx = manage(builtin())
+    with pytest.raises(UnknownNameError) as caught:
+        ctx.apply(states(depots(("q", {"priority": 3}))))
+    assert {(one.path, one.summary) for one in caught.value.diagnostics} == {
+        ("/queue/q", "the definitions here have no type disk-queue"),
+        ("/store/s", "the definitions here have no type store"),
+    }
+
+
+def lamps(*names: str) -> ManagementContext:
+    """An empty configuration of lamps, whose definition has some properties."""
+    lamp = {
+        "name": "lamp",
+        "version": 1,
+        "synopsis": "A lamp.",
+        "relation": {"parent": "root", "kind": "instantiable", "branch": "cn=Lamps"},
+        "properties": {name: {"synopsis": "A text.", "syntax": "string"} for name in names},
+    }
+    return manage(Registry([DefinitionDocument("lamp.json", lamp)]))
+
+
+def test_a_property_that_another_version_does_not_have_is_named_and_nothing_is_done() -> None:
+    newer, older = lamps("colour", "shade"), lamps("colour")
+    newer.create("lamp", "one", {"colour": "red", "shade": "dark"})
+    with pytest.raises(UnknownNameError, match="a Lamp has no property shade here"):
+        older.apply(states(newer))
+    newer.modify("lamp", ("one",), PropertyChanges(reset=["shade"]))
+    assert older.apply(states(newer)).changed

@@ -13,7 +13,7 @@ Laws of this module:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.definitions.model import HOLDER_KIND
@@ -21,7 +21,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import error_for
 from confobjects.management.changing.operations import Operation
 from confobjects.management.documents.comparing import States, differs, take_snapshot, use_stored_names
-from confobjects.management.documents.settling import settle
+from confobjects.management.documents.settling import OwnProperties, settle
 from confobjects.management.strays import find_strays
 from confobjects.mapping.documents import ObjectState
 from confobjects.objects.changes import PropertyChanges
@@ -46,19 +46,28 @@ def plan_operations(there: States, wanted: States, registry: Registry, *, prune:
     return [*made, *planner.plan_deletions()]
 
 
-def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False, recreate: bool = False) -> None:
+def bring_about(
+    transaction: Transaction,
+    wanted: States,
+    *,
+    prune: bool = False,
+    recreate: bool = False,
+    own: Sequence[str] = (),
+) -> None:
     """Make the stored objects match the wanted ones in a transaction; with ``prune`` others are deleted.
 
     Read-only values of objects that are there stay, with a warning for each. With ``recreate`` a new object takes the place of
-    one with other read-only values; those of a singleton are refused then. Raises what :func:`plan_operations` raises.
+    one with other read-only values; those of a singleton are refused then. ``own`` names properties that stay too, without a
+    warning: ``PROPERTY`` or ``KIND.PROPERTY``. Raises what :func:`plan_operations` raises.
     """
     transaction.take_sealed()
-    wanted = {path: bind_state(state, transaction.registry) for path, state in wanted.items()}
+    wanted = bind_states(wanted, transaction.registry)
     there = take_snapshot(transaction.site, transaction.below).objects
     wanted = use_stored_names(wanted, there, transaction.registry)
-    if not recreate:
-        wanted, left = settle(wanted, there, transaction.registry)
-        transaction.problems.extend(left)
+    wanted, left = settle(
+        wanted, there, transaction.registry, OwnProperties.parse(own, transaction.registry), recreate=recreate
+    )
+    transaction.problems.extend(left)
     transaction.prunes = prune
     if prune:  # what stays, because it is no object
         transaction.problems.extend(find_strays(transaction.site, transaction.below))
@@ -80,8 +89,29 @@ def find_expected(wanted: States) -> list[InstalledText]:
     return found
 
 
-def bind_state(state: ObjectState, registry: Registry) -> ObjectState:
-    """Return a state that was read with another registry of the same definitions."""
+def bind_states(wanted: States, registry: Registry) -> States:
+    """Return states that were read with another registry, such as that of a server of another version.
+
+    Raises :class:`~confobjects.errors.UnknownNameError` with every type and every property that this one does not have.
+    """
+    problems = [problem for state in wanted.values() for problem in _find_unknown(state, registry)]
+    if problems:
+        raise error_for(problems)
+    return {path: _bind_state(state, registry) for path, state in wanted.items()}
+
+
+def _find_unknown(state: ObjectState, registry: Registry) -> Iterator[Diagnostic]:
+    name, path = state.definition.name, str(state.path)
+    if name not in registry:
+        yield Diagnostic("unknown-name", f"the definitions here have no type {name}", path=path)
+        return
+    known = registry.definition(name)
+    for unknown in sorted({*state.values, *state.kept}.difference(known.properties)):
+        summary = f"{known.indefinite} has no property {unknown} here"
+        yield Diagnostic("unknown-name", summary, path=path, property=unknown)
+
+
+def _bind_state(state: ObjectState, registry: Registry) -> ObjectState:
     definition = registry.definition(state.definition.name)
     return state if definition is state.definition else state.replace(definition=definition)
 
