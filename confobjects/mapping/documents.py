@@ -2,12 +2,13 @@
 
 ::
 
-    {"confobjects-format": 1,
+    {"confobjects-format": 1, "unlisted-secrets": "none",
      "objects": {"/mail-server/one": {"type": "generic", "properties": {"enabled": true, "smtp-server": "mx:25"}}}}
 
 A document describes each object completely: a missing property has its default. Only secrets may be left open: a
 missing one stays as it is, ``null`` says that there is none, and ``secrets`` names those that have a value which the
-document does not hold. An expression is not a secret unless it holds a literal default; a sealed secret is written as it is stored. The property that names an
+document does not hold. With ``"unlisted-secrets": "none"`` in its head, a document says that there is none that it neither
+holds nor names, as what is written here does. An expression is not a secret unless it holds a literal default; a sealed secret is written as it is stored. The property that names an
 object may be stated, with the name in the path as its value.
 
 Law: ``read(write(objects))`` gives the same objects, except for the values of secrets.
@@ -16,7 +17,7 @@ Law: ``read(write(objects))`` gives the same objects, except for the values of s
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from confobjects.definitions.model import HOLDER_KIND
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 """The format of the documents written here; a newer one is refused."""
 MARKER: Final = "confobjects-format"
+UNLISTED: Final = "unlisted-secrets"
+UNLISTED_WORDS: Final = ("kept", "none")
+"""What a document says of secrets that it neither holds nor names: they stay as they are (so it is without the word), or there
+are none.
+"""
 Pointer = tuple[str, ...]
 """The keys and indexes on the way to a part of a document."""
 
@@ -130,8 +136,22 @@ def _is_hidden(prop: PropertyDefinition, text: str) -> bool:
 
 def write(states: Iterable[ObjectState], registry: Registry) -> str:
     """Return the document of some objects: sorted by path and property, without secrets."""
-    objects = {str(state.path): _state_to_json(drop_secrets(state), registry) for state in sort_states(states)}
-    return escape_json(json.dumps({MARKER: FORMAT, "objects": objects}, indent=2, ensure_ascii=False)) + "\n"
+    shown = [drop_secrets(state) for state in sort_states(states)]
+    is_complete = not any(state.silent for state in shown)
+    head: dict[str, Any] = {MARKER: FORMAT}
+    if is_complete and any(any(find_absent(state, registry)) for state in shown):
+        head[UNLISTED] = "none"
+    objects = {str(state.path): _state_to_json(state, registry, with_absent=not is_complete) for state in shown}
+    return escape_json(json.dumps({**head, "objects": objects}, indent=2, ensure_ascii=False)) + "\n"
+
+
+def find_absent(state: ObjectState, registry: Registry) -> Iterator[str]:
+    """Yield the secrets that an object does not have, sorted."""
+    naming = registry.relation(state.path.relation).naming_property
+    for name, prop in sorted(state.definition.properties.items()):
+        known = state.values.get(name) or name in state.kept or name in state.silent
+        if prop.sensitive and name != naming and not known:
+            yield name
 
 
 def sort_states(states: Iterable[ObjectState]) -> list[ObjectState]:
@@ -139,15 +159,15 @@ def sort_states(states: Iterable[ObjectState]) -> list[ObjectState]:
     return sorted(states, key=lambda state: state.path.sort_key())
 
 
-def _state_to_json(state: ObjectState, registry: Registry) -> dict[str, Any]:
+def _state_to_json(state: ObjectState, registry: Registry, *, with_absent: bool) -> dict[str, Any]:
     relation = registry.relation(state.path.relation)
-    naming = relation.naming_property
+    absent = frozenset(find_absent(state, registry) if with_absent else ())
     properties: dict[str, Any] = {}
     for name, prop in sorted(state.definition.properties.items()):
         if texts := state.values.get(name):
             values = [to_json_value(prop, text) for text in texts]
             properties[name] = values if prop.multi_valued else values[0] if len(values) == 1 else values
-        elif prop.sensitive and name != naming and name not in state.kept and name not in state.silent:
+        elif name in absent:
             properties[name] = None
     made: dict[str, Any] = {"type": registry.short_type_of(state.definition, relation), "properties": properties}
     if state.kept:
@@ -206,6 +226,7 @@ class _StateReader:
         self.doubts: list[Doubt] = []
         self._texts: dict[tuple[int, type, Any], str | Doubt] = {}
         self._kinds: dict[str, _StateKind] = {}
+        self._leaves_open = True
 
     def read_contents(self, data: Any) -> Contents:
         states: dict[ManagedObjectPath, ObjectState] = {}
@@ -214,6 +235,7 @@ class _StateReader:
         if not isinstance(objects, dict) or not self._check_head(data):
             self._add_oddity((), "this is not a confobjects document")
             return Contents({}, {}, tuple(self.doubts), data)
+        self._leaves_open = self._read_unlisted(data)
         for key, item in objects.items():
             state = self._read_state(key, item)
             if state is not None and state.path in keys:
@@ -229,6 +251,13 @@ class _StateReader:
             remedy = "read it with the version of confobjects that wrote it, or a newer one"
             self._add_doubt((MARKER,), f"format {data[MARKER]} is newer than this program knows", remedy=remedy)
         return type(data.get(MARKER)) is int and data[MARKER] == FORMAT and data.keys() <= _HEAD
+
+    def _read_unlisted(self, data: Mapping[str, Any]) -> bool:
+        """Tell whether the document leaves secrets open that it neither holds nor names."""
+        word = data.get(UNLISTED, "kept")
+        if not isinstance(word, str) or word not in UNLISTED_WORDS:
+            self._add_oddity((UNLISTED,), f"this is neither {' nor '.join(UNLISTED_WORDS)}")
+        return word != "none"
 
     def _add_doubt(self, pointer: Pointer, summary: str, code: str = "broken-data", **words: Any) -> None:
         self.doubts.append(Doubt(pointer, Diagnostic(code, summary, **words)))
@@ -302,7 +331,8 @@ class _StateReader:
         kept = frozenset() if secrets == [] else self._read_secrets(key, type_, properties, secrets)
         if not type_.required <= properties.keys():
             self._add_oddity(here, "a property is missing")
-        return ObjectState(path, type_.definition, values, kept, type_.secrets - kept - properties.keys())
+        silent = type_.secrets - kept - properties.keys() if self._leaves_open else frozenset[str]()
+        return ObjectState(path, type_.definition, values, kept, silent)
 
     def _check_name(self, path: ManagedObjectPath, prop: PropertyDefinition, value: Any, at: Pointer) -> None:
         """Report a value of the property that names an object, unless it is the name in the path."""
@@ -366,7 +396,7 @@ class _StateReader:
                 self._add_doubt(("objects", keys[path]), words)
 
 
-_HEAD: Final = {MARKER, "objects", "$schema"}
+_HEAD: Final = {MARKER, UNLISTED, "objects", "$schema"}
 _OBJECT: Final = {"type", "properties", "secrets"}
 
 

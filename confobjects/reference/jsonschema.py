@@ -26,6 +26,7 @@ _DEFS = {
 
 
 DOCUMENT_MARKER = "confobjects-format"
+UNLISTED_SECRETS = "unlisted-secrets"
 
 
 def document_schema(registry: Registry) -> dict[str, Any]:
@@ -43,6 +44,10 @@ def document_schema(registry: Registry) -> dict[str, Any]:
         "properties": {
             "$schema": {"description": "Where this schema is, for editors.", "type": "string"},
             DOCUMENT_MARKER: {"description": "The format of the document.", "const": 1},
+            UNLISTED_SECRETS: {
+                "description": "What happens to secrets that are neither in the document nor named by it: they stay, or there are none.",
+                "enum": ["kept", "none"],
+            },
             "objects": {"type": "object", "patternProperties": patterns, "additionalProperties": False},
         },
         "additionalProperties": False,

@@ -262,3 +262,21 @@ def test_killed_in_any_call_it_leaves_the_old_or_the_new(tmp_path: Path) -> None
     assert {new for _, new in rows} == {0, 1}
     assert rows[0][1] == 0
     assert rows[-1][1] == 1
+
+
+@pytest.mark.parametrize(("word", "left"), [("none", None), ("kept", ["auth-password"]), ("", ["auth-password"])])
+def test_what_a_document_says_of_secrets_that_it_does_not_mention(word: str, left: Any, tmp_path: Path) -> None:
+    server("a", "auth-username:joe", f"auth-password:{CANARY}")
+    wanted = document(a={"auth-username": "joe"} if word != "none" else {})
+    if word:
+        wanted["unlisted-secrets"] = word
+    assert apply(tmp_path, wanted, "--no-test").status == 0
+    assert exported()["objects"]["/mail-server/a"].get("secrets") == left
+
+
+def test_another_word_about_secrets_is_refused_at_its_place(tmp_path: Path) -> None:
+    server("a", "auth-username:joe", f"auth-password:{CANARY}")
+    refused = apply(tmp_path, {**document(a={}), "unlisted-secrets": "some"})
+    assert refused.status == 31
+    assert "wanted.json:" in refused.err
+    assert "/unlisted-secrets: " in refused.err

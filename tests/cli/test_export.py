@@ -52,9 +52,14 @@ def test_a_document_holds_every_object_by_path_with_typed_values() -> None:
     }
 
 
-def test_a_secret_that_is_not_there_is_said_to_be_none() -> None:
+def test_secrets_that_are_not_there_are_said_to_be_none_once_for_all() -> None:
     server("one")
-    assert exported()["objects"]["/mail-server/one"]["properties"]["auth-password"] is None
+    found = exported()
+    assert found["unlisted-secrets"] == "none"
+    assert "null" not in json.dumps(found)
+    words = ("--server-name", "one", "--set", "auth-username:joe", "--set", "auth-password:&{smtp.password}")
+    assert run("set-mail-server-prop", *words).status == 0
+    assert "unlisted-secrets" not in exported()
 
 
 def test_an_expression_with_a_literal_default_is_a_secret() -> None:

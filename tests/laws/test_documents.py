@@ -95,7 +95,7 @@ def defaults_of(definition: ManagedObjectDefinition) -> dict[str, tuple[str, ...
 
 
 def find_refused(before: States, after: States, registry: Registry) -> set[tuple[str, str]]:
-    """What is refused: another value of a read-only property of a singleton, which is not created again."""
+    """What is refused to who asks for all values: another read-only one of a singleton, which is not created again."""
     found: set[tuple[str, str]] = set()
     for path, have in before.items():
         relation = registry.relation(path.relation)
@@ -112,11 +112,11 @@ def apply_or_be_refused(ctx: ManagementContext, wanted: States) -> bool:
     """Apply with ``prune``, unless a read-only property stands against it: then it is named, and nothing is changed."""
     refused = find_refused(take_snapshot(ctx.site).objects, wanted, ctx.registry)
     if not refused:
-        ctx.apply(wanted, prune=True)
+        ctx.apply(wanted, prune=True, recreate=True)
         return True
     before = said(ctx)
     with pytest.raises(UsageError) as caught:
-        ctx.apply(wanted, prune=True)
+        ctx.apply(wanted, prune=True, recreate=True)
     assert {(problem.path, problem.property) for problem in caught.value.diagnostics} == refused
     assert all(problem.remedy for problem in caught.value.diagnostics)
     assert said(ctx) == before

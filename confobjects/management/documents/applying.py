@@ -34,12 +34,16 @@ if TYPE_CHECKING:
     from confobjects.management.changing.transaction import Transaction
 
 
-def plan_operations(there: States, wanted: States, registry: Registry, *, prune: bool = False) -> list[Operation]:
+def plan_operations(
+    there: States, wanted: States, registry: Registry, *, prune: bool = False, recreate: bool = True
+) -> list[Operation]:
     """Return the operations that turn present objects into wanted ones; with ``prune`` others are deleted.
+
+    Without ``recreate`` a singleton that is not wanted keeps its read-only values; with it they are asked for.
 
     Raises :class:`~confobjects.errors.MissingMandatoryError` with every secret that would be lost.
     """
-    planner = _OperationPlanner(there, wanted, registry, prune=prune)
+    planner = _OperationPlanner(there, wanted, registry, prune=prune, recreate=recreate)
     made = [operation for state in planner.select_written() for operation in planner.plan_write(state)]
     if planner.problems:
         raise error_for(planner.problems)
@@ -71,7 +75,7 @@ def bring_about(
     transaction.prunes = prune
     if prune:  # what stays, because it is no object
         transaction.problems.extend(find_strays(transaction.site, transaction.below))
-    for operation in plan_operations(there, wanted, transaction.registry, prune=prune):
+    for operation in plan_operations(there, wanted, transaction.registry, prune=prune, recreate=recreate):
         operation.ask(transaction)
 
 
@@ -117,11 +121,12 @@ def _bind_state(state: ObjectState, registry: Registry) -> ObjectState:
 
 
 class _OperationPlanner:
-    def __init__(self, there: States, wanted: States, registry: Registry, *, prune: bool) -> None:
+    def __init__(self, there: States, wanted: States, registry: Registry, *, prune: bool, recreate: bool) -> None:
         self.there = there
         self.wanted = wanted
         self.registry = registry
         self.prune = prune
+        self.recreate = recreate
         self.problems: list[Diagnostic] = []
         self._cleared: list[ManagedObjectPath] = []
         self.replaced = [
@@ -275,7 +280,8 @@ class _OperationPlanner:
         if state.definition is not unwritten:
             return self._plan_type(state, unwritten)
         known = state.definition.properties
-        reset = tuple(n for n in state.values if not known[n].read_only and differs(state, state.replace(values={}), n))
+        open_ = (name for name in state.values if self.recreate or not known[name].read_only)
+        reset = tuple(name for name in open_ if differs(state, state.replace(values={}), name))
         changes = PropertyChanges(reset=reset)
         return Operation("modify", path.relation, path.names, changes=changes) if reset else None
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from confobjects.definitions import PropertyDefinition, Registry, Relation
-from confobjects.reference.jsonschema import DOCUMENT_MARKER, document_schema
+from confobjects.reference.jsonschema import DOCUMENT_MARKER, UNLISTED_SECRETS, document_schema
 from confobjects.web.api.openapi.answers import object_of, refer
 from confobjects.web.api.openapi.parameters import TEXT, Schema
 
@@ -188,6 +188,7 @@ _DOCUMENT: Final = object_of(
     {
         "$schema": TEXT,
         DOCUMENT_MARKER: {"const": 1},
+        UNLISTED_SECRETS: {"enum": ["kept", "none"]},
         "objects": {"description": "Objects by path.", "type": "object", "additionalProperties": _IN_A_DOCUMENT},
     },
     "$schema",
