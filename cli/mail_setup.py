@@ -14,11 +14,11 @@ from confobjects.records import Record
 from confobjects.service.tokens import find_tokens
 
 from .effective_objects import evaluate_object
+from .mail_tests import MailTestRun
 from .output.stages import show_stages
 
 if TYPE_CHECKING:
     from confobjects.management import ManagementContext
-    from confobjects.transport.check import TestResult
 
     from .invocation import Invocation
 
@@ -78,7 +78,7 @@ def _make_operation(
     return Operation("modify", kind, obj.path.names, changes=changes)
 
 
-def try_plan(invocation: Invocation, context: ManagementContext, plan: SetupPlan) -> TestResult:
+def try_plan(invocation: Invocation, context: ManagementContext, plan: SetupPlan) -> MailTestRun:
     """Test the mail server and the sender of a plan with values that are not saved.
 
     Raises what saving them would raise, and what a start would.
@@ -97,7 +97,8 @@ def try_plan(invocation: Invocation, context: ManagementContext, plan: SetupPlan
     if invocation.tells_people:
         invocation.say(f"Testing {sender.server.path} with values that are not saved, up to the login.")
     with show_stages(invocation) as timeline:
-        return check_server(sender.server, sender=sender, unsaved=True, tokens=find_tokens, progress=timeline)
+        result = check_server(sender.server, sender=sender, unsaved=True, tokens=find_tokens, progress=timeline)
+    return MailTestRun(sender.server, result)
 
 
 def require_test(invocation: Invocation, *, passed: bool = True) -> None:

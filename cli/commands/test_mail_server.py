@@ -9,34 +9,20 @@ import click
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
-from confobjects.management.verifying import Outcome
-from confobjects.service.tokens import find_tokens
 from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..effective_objects import find_unsaved, unsaved_options
 from ..invocation import Invocation
-from ..mail_servers import begin_test, check_names, keep_test, load_target, name_options
-from ..output.messages import tell_problem
-from ..output.stages import show_stages
-from ..sender_domains import DomainQuestion, domain_options, find_report, judge_alone, report_lines
+from ..mail_servers import check_names, name_options
+from ..mail_tests import DEPTHS, CertificateFile, MailTest, MailTestRun, run_test
+from ..sender_domains import DomainQuestion, domain_options, report_lines
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
-    from confobjects.mail.senders import MailSender
     from confobjects.transport.check import TestResult
 
     from ..words.splitting import Words
-
-_DEPTHS = {
-    "resolve": "up to the look-up of the host",
-    "connect": "up to the connection",
-    "tls": "up to TLS",
-    "ehlo": "up to the greeting",
-    "auth": "up to the login",
-    "envelope": "up to naming the sender and the recipients",
-    "send": "by sending a mail",
-}
 
 _HELP = """Test a mail server, as saved or with unsaved values, and say what is wrong.
 
@@ -46,6 +32,9 @@ last one sends a mail.
 With --sender-name it also looks up SPF, DKIM and DMARC of the sender's domain, and says what receivers will think. That
 never fails the test.
 
+--save-certificates writes what the server shows, also if it is not trusted. At a terminal, a test that fails because nobody
+trusts the certificate offers to trust it.
+
 The exit status is that of the stage that failed: 40 resolve, 41 connect, 42 tls, 43 banner, 44 ehlo, 45 starttls, 46 auth,
 47 mail, 48 rcpt, 49 data, 50 trust store, 51 plan, 52 access token; with --domain-only 53."""
 
@@ -54,9 +43,13 @@ def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
         *name_options("test"),
-        click.Option(["--depth"], metavar="DEPTH", help=f"How far to go: {', '.join(_DEPTHS)}."),
+        click.Option(["--depth"], metavar="DEPTH", help=f"How far to go: {', '.join(DEPTHS)}."),
         click.Option(["--to"], metavar="ADDRESS", multiple=True, help="A recipient, for the depths envelope and send."),
         click.Option(["--from", "from_"], metavar="ADDRESS", help="The sender; the default is the mail server's own."),
+        click.Option(
+            ["--save-certificates"], metavar="FILE", help="Write the certificates that the server shows, as PEM."
+        ),
+        click.Option(["--overwrite"], is_flag=True, help="Let --save-certificates replace a file."),
         *domain_options(),
         *unsaved_options(),
     ]
@@ -68,64 +61,41 @@ def _run(invocation: Invocation, depth: str | None, to: Sequence[str], from_: st
     check_names(server_name, sender_name, from_)
     question = DomainQuestion.of(values)
     question.check(sender_name, depth, to)
-    chosen = _choose_depth(depth, to)
-    if chosen == "send" and invocation.dry_run:
-        chosen = "envelope"
-        invocation.note("--dry-run: no mail is sent; the test ends with naming the sender and the recipients")
+    chosen = _choose_depth(invocation, depth, to)
+    file = CertificateFile.of(values.pop("save_certificates"), overwrite=values.pop("overwrite"))
+    file.check(chosen, is_asked=not question.only)
     unsaved = find_unsaved(invocation, "mail-server", values)
-    test = begin_test(invocation, server_name, sender_name) if unsaved is None and not question.only else None
-    server, sender = load_target(invocation, server_name, sender_name, unsaved)
-    if sender is not None and question.only:
-        result = judge_alone(server, sender, question, unsaved=unsaved is not None)
-        print_result(invocation, result)
-        return result.exit_code
-    from confobjects.transport.check import check_server
-
-    if invocation.tells_people:
-        default = ", the default" if depth is None else ""
-        what = "with unsaved values in place of saved ones" if unsaved else "as saved"
-        of = "" if sender is None else f", the mail server of {sender.path},"
-        invocation.say(f"Testing {server.path}{of} {what}, {_DEPTHS[chosen]} (depth {chosen}{default}).")
-    with show_stages(invocation) as timeline:
-        result = check_server(
-            server,
-            depth=chosen,
-            to=to,
-            from_=from_,
-            sender=sender,
-            unsaved=unsaved is not None,
-            tokens=find_tokens,
-            progress=timeline,
-        )
-    if sender is not None and result.host and not question.without and not invocation.quiet:
-        result = _add_domain(invocation, result, sender, question)
-    print_result(invocation, result)
-    if test is not None and not (from_ is not None and result.code == "sender-syntax"):
-        keep_test(test, server, sender, Outcome(result.depth, result.code, result.stage))
-    return result.exit_code
+    test = MailTest(server_name, sender_name, chosen, tuple(to), from_, unsaved, question)
+    while True:
+        run = run_test(invocation, test)
+        print_result(invocation, run.result)
+        file.write(invocation, run.result)
+        if not _offer_trust(invocation, test, run):
+            return run.result.exit_code
 
 
-def _add_domain(invocation: Invocation, result: TestResult, sender: MailSender, question: DomainQuestion) -> TestResult:
-    """Return a result with what receivers will think of the sender's mail, or with a note why that is not known."""
-    if invocation.tells_people:
-        invocation.say("  domain  looking up SPF, DKIM and DMARC")
-    try:
-        return result.replace(domain=find_report(sender, result.host, question))
-    except UsageError as error:
-        [problem] = error.diagnostics
-        note = f"what receivers will think of mail from {sender.address} is not known: {problem.summary}"
-        return result.replace(notes=(*result.notes, f"{note}. {problem.remedy}"))
+def _offer_trust(invocation: Invocation, test: MailTest, run: MailTestRun) -> bool:
+    """Offer a person at the terminal to trust the certificate that the server showed; tell whether it is trusted now."""
+    from ..needed import may_ask
+
+    if run.result.ok or test.unsaved is not None or not may_ask(invocation):
+        return False
+    from ..interactive.direct import trust_server
+
+    return trust_server(invocation, run)
 
 
-def _choose_depth(depth: str | None, to: Sequence[str]) -> str:
-    from confobjects.transport.check import DEFAULT_DEPTH
-
-    chosen = (depth or DEFAULT_DEPTH).lower()
-    if chosen not in _DEPTHS:
-        raise UsageError(Diagnostic("usage", f'--depth takes {", ".join(_DEPTHS)}, not "{depth}"'))
+def _choose_depth(invocation: Invocation, depth: str | None, to: Sequence[str]) -> str:
+    """Return the depth that was given, empty for the default. A dry run sends no mail."""
+    chosen = (depth or "").lower()
+    if chosen and chosen not in DEPTHS:
+        raise UsageError(Diagnostic("usage", f'--depth takes {", ".join(DEPTHS)}, not "{depth}"'))
     if chosen in ("envelope", "send") and not to:
         summary = f"the depth {chosen} needs a recipient"
         raise UsageError(Diagnostic("usage", summary, remedy="--to ADDRESS"))
+    if chosen == "send" and invocation.dry_run:
+        invocation.note("--dry-run: no mail is sent; the test ends with naming the sender and the recipients")
+        return "envelope"
     return chosen
 
 
@@ -174,7 +144,7 @@ def _readable_lines(result: TestResult, *, verbose: bool) -> Iterator[str]:
     yield from (f"  note: {note}" for note in result.notes)
     if result.domain is not None:
         yield from (f"  {line}" for line in report_lines(result.domain))
-    if result.ok and result.depth in _DEPTHS:
+    if result.ok and result.depth in DEPTHS:
         sent = "a test mail was sent" if result.depth == "send" else "no mail was sent"
         yield f"The test passed; {sent}."
 

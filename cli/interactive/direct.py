@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from confobjects.management.changing.operations import Operation
 
     from ..invocation import Invocation
+    from ..mail_tests import MailTestRun
 
 
 def is_incomplete(relation: Relation, registry: Registry, creation: Operation) -> bool:
@@ -43,6 +44,16 @@ def edit_object(invocation: Invocation, relation: Relation, names: tuple[str, ..
     with _open_session(invocation) as session:
         ObjectEditor(session).edit(relation, session.context.get(relation.name, names))
     return 0
+
+
+def trust_server(invocation: Invocation, run: MailTestRun) -> bool:
+    """Offer to trust the certificate that a mail server has shown, and tell whether it is trusted now."""
+    from .trusting import offer_trust
+
+    with _open_session(invocation) as session:
+        if offer_trust(session, run.server, run.result):
+            return True
+    return False
 
 
 @contextmanager

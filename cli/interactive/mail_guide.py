@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
-from confobjects.errors import ConfobjectsError
+from confobjects.errors import INTERRUPTED, ConfobjectsError
 from confobjects.mail.presets import PRESETS
 from confobjects.mail.saving import SERVICE_KIND
-from confobjects.mail.setup import ADDRESS, FROM_NAME, PASSWORD, SENDER_KIND, SERVER_KIND, SetupRemedy
+from confobjects.mail.setup import ADDRESS, FROM_NAME, PASSWORD, SENDER_KIND, SERVER_KIND, TRUST, SetupRemedy
 from confobjects.mail.token_hosts import HOSTS
 from confobjects.objects.changes import to_canonical
 from confobjects.syntaxes import ValueSyntaxError
@@ -18,6 +20,7 @@ from .asking import Aside, ValuePrompt
 from .editing import ObjectEditor
 from .session import InteractiveSession
 from .terminal import BackRequest, QuitRequest, Terminal
+from .trusting import PinnedProvider, choose_anchor, may_be_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +30,13 @@ if TYPE_CHECKING:
     from confobjects.mail.setup import Login
 
     from ..invocation import Invocation
+    from ..mail_tests import MailTestRun
+
+Steps = list[tuple[str, Callable[[], bool]]]
+"""What can be done after a test, in words, and what does it and tells whether to save."""
 
 _OTHER = "another mail server"
+_TRUST = "look at the certificate that the server shows, and trust it"
 _SAVE = "save it all the same"
 _RENAME = "give another name"
 _LOGINS: dict[Login, str] = {
@@ -66,10 +74,22 @@ class MailGuide:
         self.named = named
         self.tests = tests
         self.asides: tuple[Aside, ...] = ()
+        self.pinned: list[PinnedProvider] = []
+        """The providers of certificates that were chosen to be trusted; each has its file already, for the tests."""
         self.status = 0
 
     def lead(self) -> int:
         """Ask, test and save. Raises BackRequest and QuitRequest if it is given up."""
+        used: Collection[str] = ()
+        try:
+            self._ask_everything()
+            self._save()
+            used = [text for texts in self.plan.setup.server.values() for text in texts]
+        finally:
+            self._drop_files(() if self.session.invocation.dry_run else used)
+        return 0
+
+    def _ask_everything(self) -> None:
         self._choose_provider()
         self._choose_names()
         self._choose_login()
@@ -78,13 +98,15 @@ class MailGuide:
         if self.tests:
             self._test_until_good()
             require_test(self.session.invocation, passed=not self.status)
+
+    def _save(self) -> None:
+        """Show the plan, and save it when it is accepted. Raises BackRequest if it is not."""
         failed = " The last test failed." if self.status else ""
         done = f'The sender "{self.plan.sender}" and its mail server are saved.{failed}'
         if not self.session.finish(make_operations(self.session.context, self._complete_plan()), done):
             raise BackRequest
         if not self.session.invocation.dry_run:
             self.terminal.say(f'To send a test mail: send-test-email --sender-name "{self.plan.sender}" --to ADDRESS')
-        return 0
 
     # -- the questions -------------------------------------------------------------------------------------------------
 
@@ -210,35 +232,64 @@ class MailGuide:
 
     def _is_good(self) -> bool:
         """Test, and ask what to do after a failure; tell whether to save."""
-        from ..commands.test_mail_server import print_result
-
         self._tell_summary()
-        try:
-            result = try_plan(self.session.invocation, self.session.context, self._complete_plan())
-        except ConfobjectsError as error:
-            self.session.tell_refusal(error)
-            self.status, last = error.exit_code, _RENAME
-            remedies = list(self._find_mending(error))
-        else:
-            print_result(self.session.invocation, result)
-            self.status, last = result.exit_code, _SAVE
-            remedies = list(self.plan.setup.remedies(result.stage, result.property))
-            if result.ok:
-                return True
-        labels = [remedy.label for remedy in remedies]
-        at = self.session.choose_one("What now?", labels, [last, "give up"])
-        if at > len(remedies):
-            raise QuitRequest
-        if at == len(remedies) and last == _SAVE:
+        steps = self._test()
+        if steps is None:
             return True
+        at = self.session.choose_one("What now?", [label for label, _ in steps], ["give up"])
+        if at == len(steps):
+            raise QuitRequest
         with suppress(BackRequest):
-            if at == len(remedies):
-                self._ask_name()
-            else:
-                self._follow(remedies[at])
+            return steps[at][1]()
         return False
 
-    def _follow(self, remedy: SetupRemedy) -> None:
+    def _test(self) -> Steps | None:
+        """Test, and return what can be done after a failure; None if there was none."""
+        from ..commands.test_mail_server import print_result
+
+        setup = self.plan.setup
+        try:
+            run = try_plan(self.session.invocation, self.session.context, self._complete_plan())
+        except KeyboardInterrupt:
+            self.terminal.say("\nThe test was stopped.")
+            self.status = INTERRUPTED
+            return [*self._as_steps(setup.remedies("", "")), (_SAVE, lambda: True)]
+        except ConfobjectsError as error:
+            self.session.tell_refusal(error)
+            self.status = error.exit_code
+            return [*self._as_steps(self._find_mending(error)), (_RENAME, self._give_other_name)]
+        result = run.result
+        print_result(self.session.invocation, result)
+        self.status = result.exit_code
+        steps = self._as_steps(setup.remedies(result.stage, result.property))
+        if may_be_trusted(result):
+            steps.insert(1, (_TRUST, lambda: self._trust(run)))
+        return None if result.ok else [*steps, (_SAVE, lambda: True)]
+
+    def _as_steps(self, remedies: Iterable[SetupRemedy]) -> Steps:
+        return [(remedy.label, partial(self._follow, remedy)) for remedy in remedies]
+
+    def _give_other_name(self) -> bool:
+        self._ask_name()
+        return False
+
+    def _trust(self, run: MailTestRun) -> bool:
+        """Have the certificate that was shown confirmed, and trust it from the next test on. Raises BackRequest."""
+        anchor = choose_anchor(self.session, run.server, run.result)
+        provider = PinnedProvider(self.session, self.plan.server, anchor, [aside.target for aside in self.asides])
+        provider.write()
+        self.pinned.append(provider)
+        self.asides = (*self.asides, Aside(provider.name, (provider.creation,)))
+        self.plan = self.plan.replace(setup=self.plan.setup.with_value(SERVER_KIND, TRUST, provider.name))
+        return False
+
+    def _drop_files(self, used: Collection[str] = ()) -> None:
+        """Remove the certificates of the providers that are not used after all."""
+        for provider in self.pinned:
+            if provider.name not in used:
+                provider.file.drop()
+
+    def _follow(self, remedy: SetupRemedy) -> bool:
         """Change what a remedy says, and ask what it asks for. Raises BackRequest; then nothing is changed."""
         before = self.plan
         self.plan = self.plan.replace(setup=remedy.setup)
@@ -248,6 +299,7 @@ class MailGuide:
         except BackRequest:
             self.plan = before
             raise
+        return False
 
     def _find_mending(self, error: ConfobjectsError) -> Iterator[SetupRemedy]:
         """Yield what can be given again because it was refused."""

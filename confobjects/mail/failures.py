@@ -162,6 +162,12 @@ TABLE: Final[dict[str, Failure]] = {
         "the issuer is a public authority, the server may have left out an intermediate certificate.",
         "trust-manager-provider",
     ),
+    "certificate-changed": Failure(
+        "the server's certificate{subject} is not the one that {trust} trusts",
+        "Ask the operator of the mail server whether it was renewed, and compare the SHA-256; then let {trust} trust the "
+        "new one. If it was not renewed, somebody may be between this machine and the server.",
+        "trust-manager-provider",
+    ),
     "certificate-wrong-name": Failure(
         "the server's certificate is not for {host}: it is for {names}",
         "Set smtp-server to a name in the certificate, or have a certificate issued for {host}.",

@@ -14,7 +14,7 @@ import os
 import re
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from math import prod
 from typing import Any, Final, Literal
@@ -87,6 +87,16 @@ def read_pem(data: bytes, password: str) -> tuple[bytes, ...]:
         except ValueError:
             raise StoreProblem("damaged", "a certificate in it is damaged", "Export the certificate again.") from None
     return tuple(found)
+
+
+def format_pem(certificates: Iterable[bytes]) -> bytes:
+    """Return certificates (DER) as a PEM text (RFC 7468), in order."""
+    lines = []
+    for certificate in certificates:
+        text = base64.b64encode(certificate)
+        rows = [text[at : at + 64] for at in range(0, len(text), 64)]
+        lines += [b"-----BEGIN CERTIFICATE-----", *rows, b"-----END CERTIFICATE-----"]
+    return b"".join(line + b"\n" for line in lines)
 
 
 def read_der(data: bytes, password: str) -> tuple[bytes, ...]:

@@ -46,7 +46,8 @@ class TestResult(Record):
     ``property`` and ``reply`` come from the diagnosis and are empty after success. ``found`` are facts about the server
     (addresses, certificate, extensions, …). ``sender`` is the path of the mail sender that was tested, if it was one, and
     ``notes`` are what applies to mail whatever the test says. ``domain`` is what receivers will think of that mail, if
-    that was looked up; it decides nothing. ``host`` is the mail server's, empty if no delivery could be planned.
+    that was looked up; it decides nothing. ``host`` is the mail server's, empty if no delivery could be planned. ``sent``
+    are the certificates (DER) that the server sent, its own first: also those that were refused, if a second look got them.
     """
 
     __test__ = False  # pytest would otherwise collect it because of its name
@@ -73,6 +74,7 @@ class TestResult(Record):
     notes: tuple[str, ...] = ()
     domain: DomainReport | None = None
     host: str = ""
+    sent: tuple[bytes, ...] = field(default=(), repr=False)
 
     def as_json(self, say: Say = plain) -> dict[str, Any]:
         """Return the result for a program; ``say`` words the actions of remedies."""
@@ -255,6 +257,7 @@ class _ServerTest:
             found=self._collect_facts(),
             report=self.report,
             reply=self.report.reply if self.report else "",
+            sent=connection.sent_certificates,
         )
 
     def _collect_facts(self) -> dict[str, Any]:
@@ -301,4 +304,5 @@ def _with_failure(result: TestResult, error: MailError) -> TestResult:
     }
     if isinstance(error, DeliveryError):
         facts.update(reply=error.diagnosis.reply, report=error.report)
+        facts["sent"] = result.sent or error.diagnosis.facts.get("sent", ())
     return result.replace(ok=False, exit_code=error.exit_code, diagnostics=error.diagnostics, **facts)

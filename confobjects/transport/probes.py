@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 from confobjects.errors import MailError
@@ -125,24 +125,36 @@ def _examine_certificates(trouble: Trouble, plan: DeliveryPlan, network: Network
     with contextlib.closing(connection):
         if plan.security != "implicit-tls":
             connection.greet()
-        chain = [describe(one) for one in connection.sent_certificates]
-    if chain:
-        trouble.facts.update(_certificate_facts(chain, load_material(plan.trust)))
+        sent = connection.sent_certificates
+    if sent:
+        chain = [describe(one) for one in sent[:_MOST_SHOWN]]
+        pins = trouble.facts.get("pins", ())
+        trouble.facts.update(_certificate_facts(chain, len(sent), load_material(plan.trust), pins), sent=sent)
     return trouble
 
 
-def _certificate_facts(chain: list[CertificateFacts], trusted: Material) -> dict[str, Any]:
+_MOST_SHOWN: Final = 10
+"""Certificates that are described: a server may send some hundred."""
+
+
+def _certificate_facts(
+    chain: list[CertificateFacts], count: int, trusted: Material, pins: Sequence[str]
+) -> dict[str, Any]:
     leaf, last = chain[0], chain[-1]
     detail = [f"certificate {number} of the server: {one}" for number, one in enumerate(chain)]
+    if count > len(chain):
+        detail.append(f"and {count - len(chain)} more")
     anchors = [describe(one).subject for one in trusted.certificates]
-    if anchors:
+    if pins:
+        detail.extend(pins)
+    elif anchors:
         detail.append(f"trusted certificates: {'; '.join(anchors[:10])}{' …' if len(anchors) > 10 else ''}")
     if len(chain) == 1 and leaf.issuer != leaf.subject and leaf.issuer not in anchors:
         detail.append("the server sends no intermediate certificate: one may be missing")
     return {
         "subject": f" ({leaf.subject})" if leaf.subject else "",
         "issuer": last.issuer or "nobody",
-        "names": ", ".join(leaf.names) or "no name at all",
+        "names": leaf.format_names() or "no name at all",
         "expiry": f" on {leaf.end}" if leaf.end else "",
         "detail": detail,
     }
@@ -185,6 +197,7 @@ PROBES: Final[dict[str, Probe]] = {
     "tls-no-common-cipher": _try_without_limits,
     **dict.fromkeys(
         (
+            "certificate-changed",
             "certificate-expired",
             "certificate-not-yet-valid",
             "certificate-self-signed",

@@ -82,6 +82,12 @@ def load_store_file(source: TrustSource) -> Material:
     return Material(found, places=(path,) * len(found))
 
 
+def load_seen(source: TrustSource) -> Material:
+    """Trust certificates that are at hand: those that a server has shown, before they are kept anywhere."""
+    found = tuple(source.get("certificates"))
+    return Material(found, places=(source.path,) * len(found))
+
+
 def load_pem_directory(source: TrustSource) -> Material:
     """Trust the first certificate of each file in a directory."""
     directory = _resolve_path(source, source.get("pem-directory"))
@@ -329,6 +335,7 @@ def _describe_error(source: TrustSource, error: BaseException) -> str:
 
 LOADERS: Final[dict[str, Callable[[TrustSource], Material]]] = {
     "runtime": load_system,
+    "seen": load_seen,
     "blind-trust-manager-provider": load_blind,
     "file-based-trust-manager-provider": load_store_file,
     "pem-trust-manager-provider": load_pem_directory,
@@ -337,7 +344,7 @@ LOADERS: Final[dict[str, Callable[[TrustSource], Material]]] = {
     "pkcs11-trust-manager-provider": load_pkcs11_tokens,
     "custom-trust-manager-provider": load_custom,
 }
-"""Type of trust manager provider -> its loader. ``runtime`` is the type if no provider is named."""
+"""Type of trust manager provider -> its loader. ``runtime`` is the type if no provider is named, ``seen`` if one is tried."""
 
 
 def load_material(source: TrustSource) -> Material:

@@ -35,6 +35,7 @@ from confobjects.mail.states import State
 from confobjects.mail.transaction import DeliveryOutcome, Leave, deliver
 from confobjects.mail.transcript import Transcript
 from confobjects.tls.forking import OPENSSL
+from confobjects.transport.certificates import describe, is_of_one_server
 from confobjects.transport.channel import SmtpChannel
 from confobjects.transport.deadline import Deadline
 from confobjects.transport.deadline import StepLimit as Limit
@@ -477,7 +478,7 @@ class Connection:
 
     def error_for(self, trouble: Trouble, transcript: Transcript | None = None, **facts: Any) -> DeliveryError:
         """Return the error for a trouble, with its diagnosis and report."""
-        plan = self.plan
+        plan, trouble = self.plan, self._recognise_change(trouble)
         said = self.client.transcript if transcript is None else transcript
         if self.network.is_judged and trouble.kind in _FOREIGN:
             said, trouble = said.make_empty(), _hide_words(trouble)
@@ -487,6 +488,14 @@ class Connection:
         results = trouble.facts.get("results", ())
         report = self.make_report(results, trouble.reply, final=False, transcript=said.copy())
         return DeliveryError(diagnosis, trouble.facts.get("path", plan.server), report=report, trouble=trouble)
+
+    def _recognise_change(self, trouble: Trouble) -> Trouble:
+        """Return the trouble of another certificate than the one that is trusted, if only certificates of servers are."""
+        trusted = () if self.trust is None else self.trust.material.certificates
+        if trouble.facts.get("verify_code") in _UNTRUSTED and trusted and all(map(is_of_one_server, trusted)):
+            pins = [f"trusted by {self.plan.trust.path}: {describe(one)}" for one in trusted[:_MOST_PINS]]
+            return Trouble(trouble.stage, "certificate-changed", pins=pins, detail=pins)
+        return trouble
 
     def diagnose_trouble(self, trouble: Trouble, **facts: Any) -> Diagnosis:
         """Return the diagnosis of a trouble, with the facts of this connection."""
@@ -550,6 +559,10 @@ class Connection:
         plan = self.plan
         return Route(plan.server, plan.host, plan.port, self.address, self.security, self.mechanism)
 
+
+_UNTRUSTED: Final = frozenset({18, 19, 20, 21})
+"""OpenSSL's verification codes for a certificate that nobody trusted has issued."""
+_MOST_PINS: Final = 3
 
 _FOREIGN: Final = frozenset({"not-smtp", "reply-too-long"})
 """Kinds of trouble with what is perhaps no mail server."""

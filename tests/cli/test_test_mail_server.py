@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from confobjects.cli.commands.test_mail_server import _DEPTHS
+from confobjects.cli import mail_tests
 from confobjects.transport.check import DEFAULT_DEPTH, DEPTHS
 from tests.cli.sessions import Outcome, fresh, run
 from tests.servers.certificates import Authority
@@ -70,7 +70,7 @@ LOGIN = ["--set", "auth-username:ann", "--set", f"auth-password:{CANARY}"]
 
 
 def test_the_depths_of_the_command_are_those_of_the_test() -> None:
-    assert tuple(_DEPTHS) == DEPTHS
+    assert tuple(mail_tests.DEPTHS) == DEPTHS
     assert DEFAULT_DEPTH in DEPTHS
 
 

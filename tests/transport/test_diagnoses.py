@@ -63,6 +63,7 @@ class Bench:
         stores: dict[str, Callable[[], bytes]] = {
             "authority": lambda: self.authority.pem,
             "expired": lambda: self.expired.pem,
+            "one-server": lambda: self.authority.issue("localhost", self_signed=True).pem,
             "empty": lambda: b"",
             "damaged": lambda: b"neither certificates nor a store",
         }
