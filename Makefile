@@ -13,7 +13,7 @@ PYTEST =
 WORKERS = 3
 
 .NOTPARALLEL:
-.PHONY: help demo test interop interop-opendj check lint types imports docs-check man screenshots coverage endurance format bench mutants fuzz audit clean
+.PHONY: help demo test interop interop-opendj check lint types imports docs-check docs man screenshots coverage endurance format bench mutants fuzz audit clean
 
 help:
 	@echo 'make demo    show the main job on this machine: configure a mail server, send a mail through it'
@@ -21,6 +21,7 @@ help:
 	@echo 'make interop try it with heavy servers: Keycloak (180 MB) and OpenDJ, which Maven brings'
 	@echo 'make interop-opendj try it with OpenDJ alone (84 MB)'
 	@echo 'make check   style, types, architecture, documentation'
+	@echo 'make docs    make the site of the documentation, with search, in build/site'
 	@echo 'make man     write the manual pages to build/man/man1'
 	@echo 'make screenshots take the pictures of README and guide anew, from the running console'
 	@echo 'make coverage run the tests and measure which lines they reach'
@@ -76,6 +77,10 @@ docs-check:
 	$(SETUP) dev
 	@if test -f tests/docs_check.py; then $(PY) -m tests.docs_check; fi
 
+docs:
+	$(SETUP) docs
+	@.venv-docs/bin/python -m tests.docs.site
+
 man:
 	$(SETUP) demo
 	@$(PY) -m confobjects.cli.manual build/man/man1
@@ -125,6 +130,6 @@ audit:
 	@.venv-audit/bin/python -m tests.audit
 
 clean:
-	rm -rf .venv .venv-bench .venv-mutants .venv-audit .mutants build dist confobjects.egg-info htmlcov .coverage .coverage.*
+	rm -rf .venv .venv-bench .venv-mutants .venv-audit .venv-docs .mutants build dist confobjects.egg-info htmlcov .coverage .coverage.*
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf '{}' +

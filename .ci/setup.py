@@ -1,4 +1,4 @@
-"""Make the virtual environment that a target of the Makefile needs: ``setup.py demo|test|dev|bench|mutants|audit``.
+"""Make the virtual environment that a target of the Makefile needs: ``setup.py demo|test|dev|bench|mutants|audit|docs``.
 
 Laws:
 
@@ -34,10 +34,11 @@ DIRECTORIES = {
     "bench": ".venv-bench",
     "mutants": ".venv-mutants",
     "audit": ".venv-audit",
+    "docs": ".venv-docs",
 }
 """The environment of each target. Benchmarks have their own: a cold start is measured as a user sees it, installed
 from a wheel and without the ``.pth`` files that an editable install, coverage and setuptools leave behind. So has
-mutation testing, whose packages nothing else needs."""
+mutation testing, and the site of the documentation, whose packages nothing else needs."""
 
 EXTRAS = {
     "demo": ("demo",),
@@ -46,6 +47,7 @@ EXTRAS = {
     "bench": ("postgresql", "web"),
     "mutants": ("mutants",),
     "audit": ("audit",),
+    "docs": ("docs",),
 }
 
 FORGET = ("PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH", "PYTHONUSERBASE")

@@ -198,8 +198,9 @@ def index_page(registry: Registry) -> str:
     lines += [
         "",
         "Also: [all properties](properties.md), [syntaxes of values](syntaxes.md), [subcommands](subcommands.md),",
+        "[exit codes](exit-codes.md), [JSON output](output.md), [SMTP properties](smtp-properties.md), and",
+        "[what failures of mail mean](mail-diagnoses.md).",
     ]
-    lines += ["[exit codes](exit-codes.md)."]
     return "\n".join(lines) + "\n"
 
 

@@ -74,6 +74,7 @@ def test_the_wheel_says_what_it_is(built: Built) -> None:
         "dev",
         "mutants",
         "audit",
+        "docs",
         "web",
     }
     lines = headers.get_all("Requires-Dist") or ()

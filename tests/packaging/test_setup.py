@@ -151,4 +151,4 @@ def test_an_environment_that_cannot_be_made_says_why(small: Checkout) -> None:
 
 def test_a_wrong_target_is_refused(small: Checkout) -> None:
     said = small.setup("nonsense")
-    assert (said.returncode, said.stderr) == (1, "setup: usage: setup.py demo|test|dev|bench|mutants|audit\n")
+    assert (said.returncode, said.stderr) == (1, "setup: usage: setup.py demo|test|dev|bench|mutants|audit|docs\n")
