@@ -41,9 +41,10 @@ if TYPE_CHECKING:
     from confobjects.diagnostics import Diagnostic
     from confobjects.errors import ConfobjectsError
     from confobjects.following.opening import live
-    from confobjects.management import ManagementContext
     from confobjects.objects.changes import PropertyChanges
-    from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
+    from confobjects.objects.effective import EffectiveObject
+    from confobjects.objects.typed import TypedConfiguration as EffectiveConfiguration
+    from confobjects.objects.typed import TypedContext as ManagementContext
     from confobjects.service.face import mail_service
     from confobjects.service.saving import save_tests
     from confobjects.service.tokens import mailer

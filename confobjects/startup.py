@@ -11,7 +11,7 @@ import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from confobjects.actions import RemedyAction
 from confobjects.definitions.registry import Registry
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveConfiguration
     from confobjects.objects.model import Evaluation
     from confobjects.objects.protocols import Sealer
+    from confobjects.objects.typed import TypedConfiguration, TypedContext
     from confobjects.resolvers import Resolvers
 
     class Followed(Protocol):
@@ -88,7 +89,7 @@ def open(  # noqa: A001, PLR0913 - the verb of the public face: confobjects.open
     environment: Mapping[str, str] | None = None,
     command: Callable[[], str] = lambda: "api",
     **options: Any,
-) -> ManagementContext:
+) -> TypedContext:
     """Open the configuration at a URL (``ldif:PATH``, …) for management.
 
     ``definitions`` are directories of further definitions, or an existing registry; without them, the directories in
@@ -107,7 +108,7 @@ def open(  # noqa: A001, PLR0913 - the verb of the public face: confobjects.open
     options = {**_find_state(where.url, variables), **options}
     chosen = choose_definitions(definitions, family, variables)
     opened = read_configuration(where.url, chosen, missing_ok=missing_ok, **options)
-    return manage(opened, command, variables)
+    return cast("TypedContext", manage(opened, command, variables))
 
 
 def _find_state(url: str, environment: Mapping[str, str]) -> dict[str, str]:
@@ -363,7 +364,7 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
     instance: str | None = None,
     missing_ok: bool = False,
     **options: Any,
-) -> EffectiveConfiguration:
+) -> TypedConfiguration:
     """Return the effective configuration: evaluate every value and check every object.
 
     Raises one :class:`~confobjects.errors.ConfobjectsError` with every problem. A missing LDIF file is an error
@@ -390,7 +391,7 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
         configuration, problems = judge_all(site, where.instance_directory)
     if problems:
         raise error_for(problems)
-    return configuration
+    return cast("TypedConfiguration", configuration)
 
 
 @contextmanager

@@ -82,6 +82,10 @@ class Live(Lookups):
             """Return the objects in effect of a kind, sorted by path."""
             return self.configuration.of(kind)
 
+    def get(self, kind: str, *names: str) -> EffectiveObject | None:
+        """Return the object in effect of a kind and names that a program finds out while it runs; None if there is none."""
+        return self.configuration.get(kind, *names)
+
     def __contains__(self, key: object) -> bool:
         return key in self.configuration
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from confobjects.following.configuration import Live
 from confobjects.following.sources import LiveSources
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.following.configuration import Telling
     from confobjects.mapping.protocol import Storage, Timing
+    from confobjects.objects.typed import TypedLive
 
 
 def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
@@ -42,7 +43,7 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
     timing: Timing | None = None,
     clock: Callable[[], float] = time,
     **options: Any,
-) -> Live:
+) -> TypedLive:
     """Return the effective configuration, kept true from when it is entered until it is closed.
 
     The arguments are those of :func:`confobjects.load`. A configuration that cannot be reached or read when it is entered
@@ -87,4 +88,4 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
 
         return open_state(find_place(url, instance, variables).url, find_state(), options)
 
-    return Live(open_site, timing, find_telling, clock, wait, open_reports=open_reports)
+    return cast("TypedLive", Live(open_site, timing, find_telling, clock, wait, open_reports=open_reports))

@@ -259,6 +259,10 @@ class EffectiveConfiguration(Lookups):
             self.registry.relation(kind)
             return tuple(EffectiveObject(self._judged[p], self) for p in sorted(self._judged) if p.relation == kind)
 
+    def get(self, kind: str, *names: str) -> EffectiveObject | None:
+        """Return the object of a kind and names that a program finds out while it runs; None if there is none."""
+        return self.at(self.registry.path_of(kind, names)) if (kind, *names) in self else None
+
     def __contains__(self, key: object) -> bool:
         """Tell whether there is an object at a path, or with the kind and names of a look-up."""
         if isinstance(key, ManagedObjectPath):

@@ -1,9 +1,19 @@
 # generated from the definitions by `python -m tests.docs_check --write`; do not edit
 # pyright: reportIncompatibleMethodOverride=false
-from typing import Literal, overload
+import builtins
+from collections.abc import Sequence
+from typing import Literal, TypedDict, overload
 
 from confobjects.dn import DN as DN
-from confobjects.objects.effective import EffectiveObject
+from confobjects.following.configuration import Live
+from confobjects.management.changing.transaction import Transaction
+from confobjects.management.changing.trials import OpenTests
+from confobjects.management.context import ManagementContext
+from confobjects.management.world import StorageWorld
+from confobjects.objects.changes import ChangeReport, PropertyChanges
+from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
+from confobjects.objects.model import ManagedObject
+from confobjects.paths import Name
 from confobjects.syntaxes import HostPort as HostPort
 from confobjects.syntaxes import NameValue as NameValue
 from confobjects.syntaxes import Unlimited as Unlimited
@@ -192,6 +202,44 @@ class TrustManagerProvider(EffectiveObject):
     @overload
     def __getitem__(self, name: Literal["trust-store-type"]) -> Literal["PKCS12", "JKS", "JCEKS", "BCFKS", "PEM"] | None: ...
 
+AccountStatusNotificationHandlerValues = TypedDict("AccountStatusNotificationHandlerValues", {"enabled": bool | str | None, "message-subject": Sequence[str] | str | None, "message-template": Sequence[str] | str | None, "recipient-address": Sequence[str] | str | None, "send-email-as-html": bool | str | None, "send-message-without-end-user-address": bool | str | None, "sender": str | None}, total=False)
+AccountStatusNotificationHandlerProperty = Literal["enabled", "message-subject", "message-template", "recipient-address", "send-email-as-html", "send-message-without-end-user-address", "sender"]
+AccountStatusNotificationHandlerType = Literal["smtp", "smtp-account-status-notification-handler"]
+
+AlertHandlerValues = TypedDict("AlertHandlerValues", {"disabled-alert-type": Sequence[str] | str | None, "enabled": bool | str | None, "enabled-alert-type": Sequence[str] | str | None, "message-body": str | None, "message-subject": str | None, "recipient-address": Sequence[str] | str | None, "repeat-after": int | str | None, "sender": str | None, "stuck-after": int | str | None}, total=False)
+AlertHandlerProperty = Literal["disabled-alert-type", "enabled", "enabled-alert-type", "message-body", "message-subject", "recipient-address", "repeat-after", "sender", "stuck-after"]
+AlertHandlerType = Literal["smtp", "smtp-alert-handler"]
+
+InstalledDefinitionValues = TypedDict("InstalledDefinitionValues", {"definition": str | None, "definition-digest": str | None}, total=False)
+InstalledDefinitionProperty = Literal["definition", "definition-digest"]
+InstalledDefinitionType = Literal["generic", "installed-definition"]
+
+KeyManagerProviderValues = TypedDict("KeyManagerProviderValues", {"enabled": bool | str | None, "key-alias": str | None, "key-store-file": str | None, "key-store-pin": str | None, "key-store-type": str | None}, total=False)
+KeyManagerProviderProperty = Literal["enabled", "key-alias", "key-store-file", "key-store-pin", "key-store-type"]
+KeyManagerProviderType = Literal["file-based", "file-based-key-manager-provider"]
+
+MailSenderValues = TypedDict("MailSenderValues", {"enabled": bool | str | None, "from-address": str | None, "from-name": str | None, "mail-server": str | None, "reply-to-address": str | None, "reply-to-name": str | None}, total=False)
+MailSenderProperty = Literal["enabled", "from-address", "from-name", "mail-server", "reply-to-address", "reply-to-name"]
+MailSenderType = Literal["generic", "mail-sender"]
+
+MailServerValues = TypedDict("MailServerValues", {"auth-password": str | None, "auth-username": str | None, "authentication": str | None, "enabled": bool | str | None, "oauth2-provider": str | None, "smtp-property": Sequence[NameValue | str] | NameValue | str | None, "smtp-server": HostPort | str | None, "socket-factory-class": str | None, "socket-factory-fallback": bool | str | None, "socket-factory-port": int | str | None, "trust-manager-provider": str | None, "use-ssl": bool | str | None, "use-start-tls": bool | str | None}, total=False)
+MailServerProperty = Literal["auth-password", "auth-username", "authentication", "enabled", "oauth2-provider", "smtp-property", "smtp-server", "socket-factory-class", "socket-factory-fallback", "socket-factory-port", "trust-manager-provider", "use-ssl", "use-start-tls"]
+MailServerType = Literal["custom-server", "external-smtp", "generic", "mail-server"]
+
+MailServiceValues = TypedDict("MailServiceValues", {"default-sender": str | None, "enabled": bool | str | None, "expire": int | str | None, "ledger": str | None, "limited-category": Sequence[str] | str | None, "rate-limit": int | str | None, "recipient-limit": int | Unlimited | str | None, "recipient-window": int | str | None, "retention": int | str | None, "retry": Sequence[int | str] | int | str | None, "save-policy": str | None, "sender": str | None, "suppress-after": int | Unlimited | str | None, "test-depth": str | None, "use-custom-sender": bool | str | None}, total=False)
+MailServiceProperty = Literal["default-sender", "enabled", "expire", "ledger", "limited-category", "rate-limit", "recipient-limit", "recipient-window", "retention", "retry", "save-policy", "sender", "suppress-after", "test-depth", "use-custom-sender"]
+MailServiceType = Literal["generic", "mail-service"]
+
+Oauth2ProviderValues = TypedDict("Oauth2ProviderValues", {"allowed-mail-host": Sequence[str] | str | None, "audience": str | None, "authorization-endpoint": str | None, "client-authentication": str | None, "client-id": str | None, "client-secret": str | None, "device-authorization-endpoint": str | None, "enabled": bool | str | None, "grant-type": str | None, "private-key": str | None, "private-key-id": str | None, "refresh-token": str | None, "scope": Sequence[str] | str | None, "subject": str | None, "token-endpoint": str | None, "trust-manager-provider": str | None}, total=False)
+Oauth2ProviderProperty = Literal["allowed-mail-host", "audience", "authorization-endpoint", "client-authentication", "client-id", "client-secret", "device-authorization-endpoint", "enabled", "grant-type", "private-key", "private-key-id", "refresh-token", "scope", "subject", "token-endpoint", "trust-manager-provider"]
+Oauth2ProviderType = Literal["generic", "oauth2-provider"]
+
+TrustManagerProviderValues = TypedDict("TrustManagerProviderValues", {"base-dn": DN | str | None, "enabled": bool | str | None, "excluded-filename-pattern": str | None, "pem-directory": str | None, "pkcs11-provider-arg": str | None, "provider-class": str | None, "source": str | None, "trust-store-file": str | None, "trust-store-pin": str | None, "trust-store-type": str | None}, total=False)
+TrustManagerProviderProperty = Literal["base-dn", "enabled", "excluded-filename-pattern", "pem-directory", "pkcs11-provider-arg", "provider-class", "source", "trust-store-file", "trust-store-pin", "trust-store-type"]
+TrustManagerProviderType = Literal["blind", "blind-trust-manager-provider", "custom", "custom-trust-manager-provider", "file-based", "file-based-trust-manager-provider", "ldap", "ldap-trust-manager-provider", "pem", "pem-trust-manager-provider", "pkcs11", "pkcs11-trust-manager-provider", "system", "system-trust-manager-provider"]
+
+Kind = Literal["account-status-notification-handler", "alert-handler", "installed-definition", "key-manager-provider", "mail-sender", "mail-server", "mail-service", "oauth2-provider", "trust-manager-provider"]
+
 class Lookups:
     @overload
     def __getitem__(self, key: tuple[Literal["account-status-notification-handler"], str]) -> AccountStatusNotificationHandler: ...
@@ -233,3 +281,132 @@ class Lookups:
     def of(self, kind: Literal["trust-manager-provider"]) -> tuple[TrustManagerProvider, ...]: ...
     @overload
     def of(self, kind: str) -> tuple[EffectiveObject, ...]: ...
+
+class TypedLookups:
+    @overload
+    def __getitem__(self, key: tuple[Literal["account-status-notification-handler"], str]) -> AccountStatusNotificationHandler: ...
+    @overload
+    def __getitem__(self, key: tuple[Literal["alert-handler"], str]) -> AlertHandler: ...
+    @overload
+    def __getitem__(self, key: tuple[Literal["installed-definition"], str]) -> InstalledDefinition: ...
+    @overload
+    def __getitem__(self, key: tuple[Literal["key-manager-provider"], str]) -> KeyManagerProvider: ...
+    @overload
+    def __getitem__(self, key: tuple[Literal["mail-sender"], str]) -> MailSender: ...
+    @overload
+    def __getitem__(self, key: tuple[Literal["mail-server"], str]) -> MailServer: ...
+    @overload
+    def __getitem__(self, key: Literal["mail-service"]) -> MailService: ...
+    @overload
+    def __getitem__(self, key: tuple[Literal["oauth2-provider"], str]) -> Oauth2Provider: ...
+    @overload
+    def __getitem__(self, key: tuple[Literal["trust-manager-provider"], str]) -> TrustManagerProvider: ...
+    @overload
+    def of(self, kind: Literal["account-status-notification-handler"]) -> tuple[AccountStatusNotificationHandler, ...]: ...
+    @overload
+    def of(self, kind: Literal["alert-handler"]) -> tuple[AlertHandler, ...]: ...
+    @overload
+    def of(self, kind: Literal["installed-definition"]) -> tuple[InstalledDefinition, ...]: ...
+    @overload
+    def of(self, kind: Literal["key-manager-provider"]) -> tuple[KeyManagerProvider, ...]: ...
+    @overload
+    def of(self, kind: Literal["mail-sender"]) -> tuple[MailSender, ...]: ...
+    @overload
+    def of(self, kind: Literal["mail-server"]) -> tuple[MailServer, ...]: ...
+    @overload
+    def of(self, kind: Literal["mail-service"]) -> tuple[MailService, ...]: ...
+    @overload
+    def of(self, kind: Literal["oauth2-provider"]) -> tuple[Oauth2Provider, ...]: ...
+    @overload
+    def of(self, kind: Literal["trust-manager-provider"]) -> tuple[TrustManagerProvider, ...]: ...
+
+class TypedConfiguration(TypedLookups, EffectiveConfiguration): ...  # type: ignore[misc]
+
+class TypedLive(TypedLookups, Live):  # type: ignore[misc]
+    @property
+    def configuration(self) -> TypedConfiguration: ...
+
+class TypedTransaction(Transaction):
+    @overload  # type: ignore[override]
+    def create(self, kind: Literal["account-status-notification-handler"], name: Name, values: AccountStatusNotificationHandlerValues, *, type: AccountStatusNotificationHandlerType | None = None, if_absent: bool = False, bare: bool = False, exact: bool = False) -> None: ...
+    @overload
+    def create(self, kind: Literal["alert-handler"], name: Name, values: AlertHandlerValues, *, type: AlertHandlerType | None = None, if_absent: bool = False, bare: bool = False, exact: bool = False) -> None: ...
+    @overload
+    def create(self, kind: Literal["installed-definition"], name: Name, values: InstalledDefinitionValues, *, type: InstalledDefinitionType | None = None, if_absent: bool = False, bare: bool = False, exact: bool = False) -> None: ...
+    @overload
+    def create(self, kind: Literal["key-manager-provider"], name: Name, values: KeyManagerProviderValues, *, type: KeyManagerProviderType | None = None, if_absent: bool = False, bare: bool = False, exact: bool = False) -> None: ...
+    @overload
+    def create(self, kind: Literal["mail-sender"], name: Name, values: MailSenderValues, *, type: MailSenderType | None = None, if_absent: bool = False, bare: bool = False, exact: bool = False) -> None: ...
+    @overload
+    def create(self, kind: Literal["mail-server"], name: Name, values: MailServerValues, *, type: MailServerType | None = None, if_absent: bool = False, bare: bool = False, exact: bool = False) -> None: ...
+    @overload
+    def create(self, kind: Literal["mail-service"], name: Name, values: MailServiceValues, *, type: MailServiceType | None = None, if_absent: bool = False, bare: bool = False, exact: bool = False) -> None: ...
+    @overload
+    def create(self, kind: Literal["oauth2-provider"], name: Name, values: Oauth2ProviderValues, *, type: Oauth2ProviderType | None = None, if_absent: bool = False, bare: bool = False, exact: bool = False) -> None: ...
+    @overload
+    def create(self, kind: Literal["trust-manager-provider"], name: Name, values: TrustManagerProviderValues, *, type: TrustManagerProviderType | None = None, if_absent: bool = False, bare: bool = False, exact: bool = False) -> None: ...
+    @overload  # type: ignore[override]
+    def set(self, kind: Literal["account-status-notification-handler"], name: Name, values: AccountStatusNotificationHandlerValues) -> None: ...
+    @overload
+    def set(self, kind: Literal["alert-handler"], name: Name, values: AlertHandlerValues) -> None: ...
+    @overload
+    def set(self, kind: Literal["installed-definition"], name: Name, values: InstalledDefinitionValues) -> None: ...
+    @overload
+    def set(self, kind: Literal["key-manager-provider"], name: Name, values: KeyManagerProviderValues) -> None: ...
+    @overload
+    def set(self, kind: Literal["mail-sender"], name: Name, values: MailSenderValues) -> None: ...
+    @overload
+    def set(self, kind: Literal["mail-server"], name: Name, values: MailServerValues) -> None: ...
+    @overload
+    def set(self, kind: Literal["mail-service"], name: Name, values: MailServiceValues) -> None: ...
+    @overload
+    def set(self, kind: Literal["oauth2-provider"], name: Name, values: Oauth2ProviderValues) -> None: ...
+    @overload
+    def set(self, kind: Literal["trust-manager-provider"], name: Name, values: TrustManagerProviderValues) -> None: ...
+    @overload  # type: ignore[override]
+    def reset(self, kind: Literal["account-status-notification-handler"], name: Name, properties: Sequence[AccountStatusNotificationHandlerProperty]) -> None: ...
+    @overload
+    def reset(self, kind: Literal["alert-handler"], name: Name, properties: Sequence[AlertHandlerProperty]) -> None: ...
+    @overload
+    def reset(self, kind: Literal["installed-definition"], name: Name, properties: Sequence[InstalledDefinitionProperty]) -> None: ...
+    @overload
+    def reset(self, kind: Literal["key-manager-provider"], name: Name, properties: Sequence[KeyManagerProviderProperty]) -> None: ...
+    @overload
+    def reset(self, kind: Literal["mail-sender"], name: Name, properties: Sequence[MailSenderProperty]) -> None: ...
+    @overload
+    def reset(self, kind: Literal["mail-server"], name: Name, properties: Sequence[MailServerProperty]) -> None: ...
+    @overload
+    def reset(self, kind: Literal["mail-service"], name: Name, properties: Sequence[MailServiceProperty]) -> None: ...
+    @overload
+    def reset(self, kind: Literal["oauth2-provider"], name: Name, properties: Sequence[Oauth2ProviderProperty]) -> None: ...
+    @overload
+    def reset(self, kind: Literal["trust-manager-provider"], name: Name, properties: Sequence[TrustManagerProviderProperty]) -> None: ...
+    def modify(self, kind: Kind, name: Name, changes: PropertyChanges, *, type: str | None = None) -> None: ...  # type: ignore[override]
+    def delete(self, kind: Kind, name: Name = (), *, force: bool = False) -> None: ...  # type: ignore[override]
+    def rename(self, kind: Kind, name: Name, new_name: str) -> None: ...  # type: ignore[override]
+
+class TypedContext(ManagementContext):
+    @overload  # type: ignore[override]
+    def create(self, kind: Literal["account-status-notification-handler"], name: Name, values: AccountStatusNotificationHandlerValues, *, type: AccountStatusNotificationHandlerType | None = None, dry_run: bool = False, tests: OpenTests | None = None) -> ChangeReport: ...
+    @overload
+    def create(self, kind: Literal["alert-handler"], name: Name, values: AlertHandlerValues, *, type: AlertHandlerType | None = None, dry_run: bool = False, tests: OpenTests | None = None) -> ChangeReport: ...
+    @overload
+    def create(self, kind: Literal["installed-definition"], name: Name, values: InstalledDefinitionValues, *, type: InstalledDefinitionType | None = None, dry_run: bool = False, tests: OpenTests | None = None) -> ChangeReport: ...
+    @overload
+    def create(self, kind: Literal["key-manager-provider"], name: Name, values: KeyManagerProviderValues, *, type: KeyManagerProviderType | None = None, dry_run: bool = False, tests: OpenTests | None = None) -> ChangeReport: ...
+    @overload
+    def create(self, kind: Literal["mail-sender"], name: Name, values: MailSenderValues, *, type: MailSenderType | None = None, dry_run: bool = False, tests: OpenTests | None = None) -> ChangeReport: ...
+    @overload
+    def create(self, kind: Literal["mail-server"], name: Name, values: MailServerValues, *, type: MailServerType | None = None, dry_run: bool = False, tests: OpenTests | None = None) -> ChangeReport: ...
+    @overload
+    def create(self, kind: Literal["mail-service"], name: Name, values: MailServiceValues, *, type: MailServiceType | None = None, dry_run: bool = False, tests: OpenTests | None = None) -> ChangeReport: ...
+    @overload
+    def create(self, kind: Literal["oauth2-provider"], name: Name, values: Oauth2ProviderValues, *, type: Oauth2ProviderType | None = None, dry_run: bool = False, tests: OpenTests | None = None) -> ChangeReport: ...
+    @overload
+    def create(self, kind: Literal["trust-manager-provider"], name: Name, values: TrustManagerProviderValues, *, type: TrustManagerProviderType | None = None, dry_run: bool = False, tests: OpenTests | None = None) -> ChangeReport: ...
+    def modify(self, kind: Kind, name: Name, changes: PropertyChanges, *, type: str | None = None, dry_run: bool = False, tests: OpenTests | None = None) -> ChangeReport: ...  # type: ignore[override]
+    def delete(self, kind: Kind, name: Name = (), *, force: bool = False, dry_run: bool = False) -> ChangeReport: ...  # type: ignore[override]
+    def rename(self, kind: Kind, name: Name, new_name: str, *, dry_run: bool = False) -> ChangeReport: ...  # type: ignore[override]
+    def change(self, *, dry_run: bool = False, accept_losses: bool = False, tests: OpenTests | None = None) -> TypedTransaction: ...  # type: ignore[override]
+    def get(self, kind: Kind, name: Name = (), world: StorageWorld | None = None) -> ManagedObject: ...  # type: ignore[override]
+    def list(self, kind: Kind, parents: Name = (), world: StorageWorld | None = None, *, properties: Sequence[str] | None = None) -> builtins.list[ManagedObject]: ...  # type: ignore[override]

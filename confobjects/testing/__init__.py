@@ -15,16 +15,18 @@ May import every room; only tests may import it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from confobjects.definitions_loading import load_registry
 from confobjects.errors import error_for
 from confobjects.expressions import Failed, Found, Need, NotFound
 from confobjects.management import ManagementContext, Site
 from confobjects.management.judging import judge_all
-from confobjects.objects.effective import EffectiveConfiguration
 from confobjects.objects.evaluating import evaluate_defaults, make_evaluator
 from confobjects.storage.memory import MemoryStorage
+
+if TYPE_CHECKING:
+    from confobjects.objects.typed import TypedConfiguration, TypedContext
 
 __all__ = ["DictResolver", "MemoryStorage", "configuration", "context"]
 
@@ -46,7 +48,7 @@ class DictResolver:
         return Found((text,), f"the dictionary's {need}", splittable=need.function != "file")
 
 
-def context(objects: Objects | None = None, *, definitions: Sequence[str] = ()) -> ManagementContext:
+def context(objects: Objects | None = None, *, definitions: Sequence[str] = ()) -> TypedContext:
     """Return a management context with a storage in memory. The objects are created in one transaction.
 
     Raises the errors of :meth:`~confobjects.management.ManagementContext.create`.
@@ -56,7 +58,7 @@ def context(objects: Objects | None = None, *, definitions: Sequence[str] = ()) 
         for (kind, *names), values in (objects or {}).items():
             given = dict(values)
             tx.create(kind, tuple(names), given, type=given.pop("type", None))
-    return made
+    return cast("TypedContext", made)
 
 
 def configuration(
@@ -65,7 +67,7 @@ def configuration(
     values: Mapping[str, str] | None = None,
     definitions: Sequence[str] = (),
     instance_directory: str = ".",
-) -> EffectiveConfiguration:
+) -> TypedConfiguration:
     """Return the effective configuration of some objects; ``values`` are those of expressions, by token.
 
     Raises one error with every problem, as :func:`confobjects.load` does.
@@ -75,4 +77,4 @@ def configuration(
         result, problems = judge_all(site, instance_directory)
     if problems:
         raise error_for(problems)
-    return result
+    return cast("TypedConfiguration", result)

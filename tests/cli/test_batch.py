@@ -19,12 +19,12 @@ from urllib.parse import quote
 
 import pytest
 
-import confobjects
 from tests.cli.batches import BAD, GOOD, SECRET, prepare, replayed
 from tests.cli.sessions import Outcome, fresh, run
 from tests.cli.test_storages import without_places
 from tests.docs_check import ROOT
 from tests.effort import times
+from tests.opening import open_any
 from tests.servers import ds389
 from tests.servers.fixtures import GUARDED
 
@@ -212,7 +212,7 @@ NASTY = (
 def test_what_is_exported_as_commands_is_a_batch_that_makes_it_again(tmp_path: Path) -> None:
     for number, text in enumerate(NASTY):
         values = {"enabled": True, "smtp-server": "h", "auth-username": text, "auth-password": f"&{{p{number}}}"}
-        with confobjects.open() as context:
+        with open_any() as context:
             context.create("mail-server", f"{text} {number}", values)
     before = json.loads(run("export").out)["objects"]
     exported = run("export", "--format", "commands").out
@@ -372,7 +372,7 @@ SERVERS = [f"server-{number}" for number in range(150)]
 
 
 def _values() -> set[str]:
-    with confobjects.open() as context:
+    with open_any() as context:
         return {server.values["auth-username"][0] for server in context.list("mail-server") if server.name in SERVERS}
 
 

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import confobjects
 from confobjects.cli.commands.graph import _FORMATS
 from confobjects.management import ManagementContext
 from confobjects.management.graphing import build_graph, build_graph_around
@@ -21,6 +20,7 @@ from confobjects.reference.graph_svg import as_svg
 from tests.cli.documents import provider, server
 from tests.cli.sessions import FAMILY, fresh, run
 from tests.definitions.documents import depot
+from tests.opening import open_any
 
 EVIL = '</title><script>alert(1)</script>"]; x -> y [label="&amp;'
 SVG = "{http://www.w3.org/2000/svg}"
@@ -47,11 +47,11 @@ def some(tmp_path: Path) -> None:
 
 def test_the_graph_around_an_object_is_its_part_of_the_graph(tmp_path: Path) -> None:
     some(tmp_path)
-    with confobjects.open(f"ldif:{tmp_path / 'config.ldif'}") as context:
+    with open_any(f"ldif:{tmp_path / 'config.ldif'}") as context:
         paths = [obj.path for obj in context.all()]
         _compare(context, [*paths, context.registry.path_of("mail-server", "absent")])
     assert {path.relation for path in paths} > {"mail-server", "trust-manager-provider"}
-    with confobjects.open(f"ldif:{tmp_path / 'depot.ldif'}", definitions=depot()) as context:
+    with open_any(f"ldif:{tmp_path / 'depot.ldif'}", definitions=depot()) as context:
         context.create("queue", "jobs", {"enabled": True}, type="custom-memory")
         for name in ("mail", "print"):
             context.create("consumer", ("jobs", name), {})

@@ -23,6 +23,7 @@ from confobjects.savetests import CHECKS
 from confobjects.transport import check
 from tests.cli.dialogue import dialogue
 from tests.cli.sessions import Outcome, fresh, run
+from tests.opening import open_any
 from tests.servers.certificates import Authority
 from tests.servers.fake_smtp import FakeSmtp
 from tests.servers.fixtures import GUARDED
@@ -119,7 +120,7 @@ def test_every_warning_says_that_sending_may_fail_to_people_and_to_programs(fake
     told = [line for line in done.err.splitlines() if line.startswith("warning: ")]
     assert (done.status, len(told), told[-1:]) == (0, 11, [f"warning: 2 more were {MAY_FAIL}"])
     assert all(line.endswith(MAY_FAIL) for line in told)
-    with confobjects.open(f"ldif:{place}/config.ldif") as context:
+    with open_any(f"ldif:{place}/config.ldif") as context:
         values = {"enabled": True, "smtp-server": f"127.0.0.1:{fake.port}", "use-start-tls": False}
         report = context.create("mail-server", "python", values, tests=confobjects.save_tests())
     [warning] = report.warnings
@@ -460,11 +461,11 @@ def test_nobody_waits_for_a_test(url: str, fake: FakeSmtp, monkeypatch: pytest.M
     address = {"smtp-server": f"127.0.0.1:{fake.port}"}
 
     def write() -> None:
-        with confobjects.open(url) as other:
+        with open_any(url) as other:
             other.create("trust-manager-provider", f"t{next(NUMBERS)}", {"enabled": "true"}, type="blind")
             other.create("mail-server", f"other {next(NUMBERS)}", {**SERVER, "smtp-server": "x"})
 
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         meanwhile(monkeypatch, write)
         report = context.create("mail-server", "one", {**SERVER, **address}, tests=tests)
         assert [one.test for one in report.changes] == ["tested"]
@@ -477,13 +478,13 @@ def test_nobody_waits_for_a_test(url: str, fake: FakeSmtp, monkeypatch: pytest.M
 def test_what_somebody_else_changes_during_a_test_is_not_overwritten(
     url: str, target: str, fake: FakeSmtp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         context.create("trust-manager-provider", "t", {"enabled": "true"}, type="blind")
         values = {**SERVER, "smtp-server": f"127.0.0.1:{fake.port}", "trust-manager-provider": "t"}
         context.create("mail-server", "one", values)
 
         def write() -> None:
-            with confobjects.open(url) as other:
+            with open_any(url) as other:
                 if target == "itself":
                     other.modify("mail-server", "one", PropertyChanges(set={"auth-username": ["eve"]}))
                 else:
@@ -497,7 +498,7 @@ def test_what_somebody_else_changes_during_a_test_is_not_overwritten(
 
 
 def test_python_connects_nowhere_unless_it_is_asked_to(fake: FakeSmtp, refusing: FakeSmtp, place: Path) -> None:
-    with confobjects.open(f"ldif:{place}/python.ldif") as context:
+    with open_any(f"ldif:{place}/python.ldif") as context:
         context.modify("mail-service", (), PropertyChanges(set={"save-policy": ["test"]}))
         bad = {**SERVER, "smtp-server": f"127.0.0.1:{refusing.port}", "auth-username": "a", "auth-password": "b"}
         report = context.create("mail-server", "quiet", bad)

@@ -20,10 +20,11 @@ from confobjects.mapping.objects import Mapper
 from confobjects.objects.changes import PropertyChanges
 from confobjects.objects.model import ManagedObject
 from confobjects.paths import ManagedObjectPath
-from confobjects.startup import load, open  # noqa: A004 - the public verb
+from confobjects.startup import load
 from confobjects.storage.memory import BASE
 from confobjects.syntaxes import REGISTRY, make_syntax
 from tests.cli.sessions import definitions_read_once, fresh, run
+from tests.opening import open_any
 
 
 class Sample(NamedTuple):
@@ -181,7 +182,7 @@ def test_what_is_stored_wrong_is_told_without_a_value(told: Any, tmp_path: Path,
 
 
 def test_a_program_is_told_without_a_value(tmp_path: Path, definitions: Path) -> None:
-    with open(f"ldif:{tmp_path}/config.ldif", definitions=[str(definitions)]) as context:
+    with open_any(f"ldif:{tmp_path}/config.ldif", definitions=[str(definitions)]) as context:
         for sample in SAMPLES:
             with pytest.raises(ConfobjectsError) as caught:
                 context.create("vault", "one", {sample.property: [sample.text]})
@@ -202,7 +203,7 @@ def test_an_effective_secret_that_looks_like_an_expression_is_masked(secret: str
         "smtp-property": "mail.smtp.proxy.password=&{file:pin}",
     }
     url = f"ldif:{tmp_path / 'config.ldif'}"
-    with open(url) as context:
+    with open_any(url) as context:
         context.create("mail-server", "one", {"enabled": True, "smtp-server": "h", **values})
     shown = run("get-mail-server-prop", "--url", url, "--server-name", "one", "--effective", "--advanced")
     assert (shown.status, shown.err) == (0, "")
@@ -217,7 +218,7 @@ def test_a_problem_with_an_effective_secret_that_looks_like_an_expression_does_n
         (tmp_path / name).write_text("&{canary-7}")
     pairs = [f"mail.smtp.proxy.password=&{{file:{name}}}" for name in ("pin", "same")]
     url = f"ldif:{tmp_path / 'config.ldif'}"
-    with open(url) as context:
+    with open_any(url) as context:
         context.create("mail-server", "one", {"enabled": True, "smtp-server": "h", "smtp-property": pairs})
     outcome = run("check", "--url", url)
     assert outcome.status == 10

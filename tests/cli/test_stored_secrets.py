@@ -15,13 +15,13 @@ from typing import Final
 
 import pytest
 
-import confobjects
 from confobjects.definitions.model import Travel
 from confobjects.definitions_loading import load_registry
 from confobjects.expressions.seals import KEY_FILE_VARIABLE
 from confobjects.mail.property_table import HONOURED, rows
 from tests.cli.sessions import Outcome, fresh, run
 from tests.mail.test_honoured import sample
+from tests.opening import open_any
 from tests.servers.fake_smtp import FakeSmtp
 
 CANARY: Final = "canary-Tz63"
@@ -209,7 +209,7 @@ def trusting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     trust: dict[str, object] = {"enabled": True, "trust-manager-provider": "ca"}
     server = {**trust, "smtp-server": "127.0.0.1:1", "auth-username": "u", "use-start-tls": True}
     client = {"client-id": "c", "client-secret": CANARY, "token-endpoint": "https://h/t", "scope": "x"}
-    with confobjects.open() as ctx, ctx.change() as tx:
+    with open_any() as ctx, ctx.change() as tx:
         values = {"enabled": True, "pem-directory": "authorities"}
         tx.create("trust-manager-provider", "ca", values, type="pem")
         tx.create("mail-server", "one", {**server, "auth-password": CANARY}, type="generic")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from threading import Condition
-from typing import Any
+from typing import Any, Final
 
 import confobjects
 from confobjects.definitions import Registry
@@ -14,7 +14,7 @@ from confobjects.following import Live, LiveEvent
 
 LONG = 60.0
 """Seconds after which a test fails that waits for what does not come."""
-ONE = ("mail-server", "one")
+ONE: Final = ("mail-server", "one")
 FIRST = {"enabled": True, "smtp-server": "first.example.com"}
 
 

@@ -19,6 +19,7 @@ from confobjects.following import Live
 from confobjects.mail.expiry import find_expiring
 from confobjects.transport.validity import read_store
 from tests.following.services import LONG, File
+from tests.opening import load_any
 from tests.servers.certificates import Authority
 from tests.servers.timing import PassingTime
 
@@ -214,7 +215,7 @@ def test_a_damaged_store_is_a_problem_of_its_object_and_nothing_worse(
         values = {"enabled": True, "trust-store-file": name, "trust-store-pin": "pin"}
         tx.create(KIND, "f", values, type="file-based")
     whole = {".pem": authority.der, ".der": authority.der, ".p12": authority.pkcs12("pin")}[store.suffix]
-    obj = confobjects.load(file.url, definitions=file.registry, environment={})[KIND, "f"]
+    obj = load_any(file.url, definitions=file.registry, environment={})[KIND, "f"]
     chance, damaged = Random(5), []
     for number in range(400):
         data = bytearray(whole)

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-import confobjects
 from confobjects.oauth.consenting import Consent
 from confobjects.oauth.protocol.answers import DeviceCodes
 from confobjects.oauth.protocol.settings import ProviderSettings, parse_endpoint
 from confobjects.oauth.sources import ProviderTokens
 from confobjects.oauth.storing import FileTokenStore
 from tests.cli.sessions import run
+from tests.opening import open_any
 from tests.servers.keycloak import Keycloak
 
 SECRET = "canary secret+%7Q&="
@@ -46,7 +46,7 @@ def url(tmp_path: Path, keycloak: Keycloak) -> str:
     place = f"ldif:{tmp_path / 'config.ldif'}"
     secret = tmp_path / "secret"
     secret.write_text(SECRET, encoding="utf-8")
-    with confobjects.open(place) as context:
+    with open_any(place) as context:
         for name in ("mailer", "other"):
             values = {
                 "enabled": True,

@@ -48,6 +48,7 @@ from confobjects.texts.patterns import Pattern
 from confobjects.texts.properties import read_entries
 from confobjects.tls import der
 from confobjects.tls.stores import StoreProblem, read_store, read_store_file
+from tests.opening import open_any
 
 REGISTRY = load_registry()
 
@@ -101,7 +102,7 @@ def parse_wrong(text: str) -> None:
 
 
 def write_value(prop: str, text: str) -> None:
-    with confobjects.open("memory:", definitions=REGISTRY) as context:
+    with open_any("memory:", definitions=REGISTRY) as context:
         context.create("mail-server", "one", {"smtp-server": ["mail.example.com"], "enabled": ["true"], prop: [text]})
 
 
@@ -112,7 +113,7 @@ def rows(number: int) -> list[str]:
 
 def change_rows(how: str, before: Sequence[str], texts: Sequence[str]) -> None:
     changes: dict[str, Any] = {how: {"smtp-property": texts}}
-    with confobjects.open("memory:", definitions=REGISTRY) as context:
+    with open_any("memory:", definitions=REGISTRY) as context:
         values = {"smtp-server": ["mail.example.com"], "enabled": ["true"], "smtp-property": before}
         context.create("mail-server", "one", values)
         context.modify("mail-server", "one", PropertyChanges(**changes))
@@ -121,7 +122,7 @@ def change_rows(how: str, before: Sequence[str], texts: Sequence[str]) -> None:
 def plan_rows(texts: Sequence[str]) -> None:
     with TemporaryDirectory() as directory:
         url = f"ldif:{directory}/config.ldif"
-        with confobjects.open(url, definitions=REGISTRY) as context:
+        with open_any(url, definitions=REGISTRY) as context:
             context.create(
                 "mail-server", "one", {"smtp-server": ["mail.example.com"], "enabled": ["true"], "smtp-property": texts}
             )
@@ -268,11 +269,11 @@ def test_twice_the_text_takes_twice_the_steps_at_startup(tmp_path: Path, make: C
 
     def load(number: int) -> int:
         values = {"smtp-server": ["mail.example.com"], "enabled": ["true"], "auth-username": [make(number)]}
-        with confobjects.open(url, definitions=REGISTRY) as context:
+        with open_any(url, definitions=REGISTRY) as context:
             context.create("mail-server", f"n{number}", values)
         sources: dict[str, Any] = {"environment": {"HOME": "h"}, "expression_directories": [str(tmp_path)]}
         steps = count_steps(lambda: confobjects.load(url, definitions=REGISTRY, **sources))
-        with confobjects.open(url, definitions=REGISTRY) as context:
+        with open_any(url, definitions=REGISTRY) as context:
             context.delete("mail-server", f"n{number}")
         return steps
 

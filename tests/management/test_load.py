@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import confobjects
-from confobjects import ConfobjectsError, EffectiveConfiguration
+from confobjects import ConfobjectsError
+from confobjects.objects.effective import EffectiveConfiguration
 from tests.definitions.documents import FAMILY
 
 BASE = """dn: cn=config

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from confobjects import errors
 from confobjects.definitions_loading import load_registry
 from confobjects.errors import MAIL_STAGES, MailError
 from confobjects.expressions.openers import has_opener
+from confobjects.mail.pages import pages as mail_pages
 from confobjects.reference.examples import example_object, example_values
 from confobjects.reference.facts import HEADINGS, describe_allowed, facts
 from confobjects.reference.jsonschema import object_schema
@@ -85,7 +84,7 @@ def test_secrets_say_with_what_they_travel_and_objects_how_they_are_verified() -
 
 
 def test_links_within_the_reference_resolve() -> None:
-    everything = pages(BOTH)
+    everything = {**pages(BOTH), **mail_pages()}
     anchors = {
         name: {line.lstrip("#").strip().lower().replace(" ", "-") for line in text.splitlines() if line.startswith("#")}
         for name, text in everything.items()
@@ -204,57 +203,6 @@ def test_facts_are_sentences() -> None:
         for prop in definition.properties.values():
             for heading, text in facts(prop, OWN):
                 assert text.strip(), (definition.name, prop.name, heading)
-
-
-PROGRAM = """
-import confobjects
-from confobjects.syntaxes import HostPort
-
-def f() -> tuple[str, bool, str | None]:
-    server = confobjects.load("ldif:x")["mail-server", "one"]
-    address: HostPort = server["smtp-server"]
-    return address.host, server["use-ssl"], server["auth-username"]
-
-def g() -> bool:
-    return confobjects.load("ldif:x")["mail-server", "one"]["use-ssll"]
-
-def h() -> str:
-    return confobjects.load("ldif:x")["mail-server", "one"]["use-ssl"]
-
-def i() -> list[str]:
-    return [server["smtp-server"].host for server in confobjects.load("ldif:x").of("mail-server")]
-
-def j() -> list[int]:
-    return [server["smtp-server"].host for server in confobjects.load("ldif:x").of("mail-server")]
-"""
-
-
-def test_a_type_checker_knows_every_property(tmp_path: Path) -> None:
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
-    command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--strict",
-        "--no-error-summary",
-        "--cache-dir",
-        str(tmp_path),
-        str(program),
-    ]
-    pytest.importorskip("mypy")
-    done = subprocess.run(command, capture_output=True, text=True, cwd=docs_check.ROOT, check=False)
-    wrong = [
-        line.partition(": ")[2]
-        for line in done.stdout.splitlines()
-        if line.startswith(str(program)) and ": error:" in line
-    ]
-    assert wrong == [
-        'error: Returning Any from function declared to return "bool"  [no-any-return]',
-        'error: No overload variant of "__getitem__" of "MailServer" matches argument type "str"  [call-overload]',
-        'error: Incompatible return value type (got "bool", expected "str")  [return-value]',
-        "error: List comprehension has incompatible type List[str]; expected List[int]  [misc]",
-    ]
 
 
 def test_the_stub_is_made_for_any_definitions() -> None:

@@ -13,6 +13,7 @@ from confobjects.errors import ConfobjectsError
 from confobjects.expressions import Failed, Found, Need, NotFound
 from confobjects.resolvers import ExpressionFiles, Patience, Resolvers
 from confobjects.resolvers.files import MAX_ENTRIES, MAX_FILE_SIZE, MAX_TOTAL_SIZE
+from tests.opening import open_any
 
 LATE = "the sources of expressions took more than 60 s"
 
@@ -119,7 +120,7 @@ def test_a_start_with_a_slow_source_comes_to_an_end(tmp_path: Path, monkeypatch:
     clock = Clock()
     monkeypatch.setattr("confobjects.resolvers.Patience", lambda: Patience(60, clock))
     url = f"ldif:{tmp_path / 'config.ldif'}"
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         text = "".join(f"&{{env:V{number}}}" for number in range(200))
         context.create("mail-server", "one", {"enabled": ["true"], "smtp-server": ["h"], "auth-username": [text]})
     slow = Slow(clock)

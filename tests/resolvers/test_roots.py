@@ -15,6 +15,7 @@ import confobjects
 from confobjects.errors import ConfobjectsError
 from confobjects.expressions import Failed, Found, Need, NotFound
 from confobjects.resolvers import FileFunction, FileRoots, Resolvers, file_roots_of
+from tests.opening import open_any
 
 SECRET: Final = "canary-4Wq"
 
@@ -189,7 +190,7 @@ def test_patterns_limit_the_environment(patterns: str | None, given_out: set[str
 @pytest.mark.parametrize("text", ["&{file:config.ldif}", "&{file:/etc/passwd}", "&{env:CONFOBJECTS_PIN}"])
 def test_a_configuration_is_not_loaded_with_what_it_may_not_read(tmp_path: Path, text: str) -> None:
     url = f"ldif:{tmp_path / 'config.ldif'}"
-    with confobjects.open(url) as context, context.change() as transaction:
+    with open_any(url) as context, context.change() as transaction:
         values = {
             "enabled": "true",
             "smtp-server": "m.example.com",

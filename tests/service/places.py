@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import confobjects
 from confobjects.objects.changes import PropertyChanges
+from tests.opening import open_any
 
 SENDERS = ("news", "own")
 
@@ -24,7 +24,7 @@ def make_place(directory: Path, port: int = 25, **service: Any) -> str:
 
 def fill_place(url: str, port: int = 25, **service: Any) -> None:
     """Make the same objects at a URL."""
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         values: dict[str, Any] = {"enabled": True, "smtp-server": f"127.0.0.1:{port}", "use-start-tls": False}
         context.create("mail-server", "relay", values)
         for name in SENDERS:
@@ -42,5 +42,5 @@ def change(url: str, kind: str, name: Any, values: Mapping[str, Any]) -> None:
     """Set values of an object; None resets one."""
     given = {key: value if isinstance(value, list) else [value] for key, value in values.items() if value is not None}
     reset = [key for key, value in values.items() if value is None]
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         context.modify(kind, name, PropertyChanges(set=given, reset=reset))

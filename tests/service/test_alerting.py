@@ -29,6 +29,7 @@ from confobjects.service.serving import MailService
 from confobjects.service.tables import CONTENTS
 from confobjects.storage import open_storage
 from tests.definitions.documents import builtin
+from tests.opening import open_any
 from tests.servers.certificates import Authority
 from tests.servers.fake_smtp import FakeSmtp, Script, Session
 from tests.service.conftest import Clock
@@ -54,7 +55,7 @@ class Place:
 
     def make_handler(self, name: str = "ops", **values: Any) -> None:
         every = {"enabled": True, "recipient-address": [OPS], **{k.replace("_", "-"): v for k, v in values.items()}}
-        with confobjects.open(self.url) as context:
+        with open_any(self.url) as context:
             context.create(KIND, name, every, type="smtp-alert-handler")
 
     def open(self) -> Running:
@@ -77,7 +78,7 @@ class Running:
 
     def settle(self) -> None:
         """Wait until the last change of the configuration is in effect, and told."""
-        with confobjects.open(self.place.url) as context:
+        with open_any(self.place.url) as context:
             assert self.live.wait_for(context.history()[-1].number, LONG)
 
     def look(self) -> list[Entry]:
@@ -116,7 +117,7 @@ def place(tmp_path: Path, fake: FakeSmtp, clock: Clock) -> Iterator[Place]:
 def end_certificate(running: Running) -> str:
     made = Authority().issue("a.example.com", begin=timedelta(days=-9), end=timedelta(days=5))
     (running.place.directory / "store.pem").write_bytes(made.pem)
-    with confobjects.open(running.place.url) as context:
+    with open_any(running.place.url) as context:
         values = {"enabled": True, "trust-store-file": "store.pem"}
         context.create("trust-manager-provider", "f", values, type="file-based-trust-manager-provider")
     running.settle()
@@ -162,7 +163,7 @@ def stop_queue(running: Running) -> str:
 def refuse_login(running: Running) -> str:
     """Let the sender "own" be refused three times; another server takes the mail of "news"."""
     refusing = running.place.opened.enter_context(FakeSmtp(WRONG))
-    with confobjects.open(running.place.url) as context:
+    with open_any(running.place.url) as context:
         server = {"enabled": True, "smtp-server": f"127.0.0.1:{refusing.port}", "use-start-tls": False}
         login = {"auth-username": "u", "auth-password": "p", "smtp-property": [WEAK]}
         context.create("mail-server", "refusing", {**server, **login})
@@ -339,7 +340,7 @@ def test_a_handler_counts_as_it_is_in_effect(place: Place) -> None:
         change(place.url, "mail-server", "relay", {"use-ssl": wanted})
         running.settle()
         assert len(running.look()) == 2
-    with confobjects.open(place.url) as context:
+    with open_any(place.url) as context:
         context.delete(KIND, "ops")
     running.settle()
     assert len(running.look()) == 2

@@ -24,6 +24,7 @@ from confobjects.service.rules.states import LEASE, State
 from confobjects.service.runner import Runner
 from tests.cli.sessions import Outcome, run
 from tests.cli.watchers import LONG
+from tests.opening import open_any
 from tests.servers.certificates import Authority
 from tests.servers.fake_smtp import FakeSmtp
 from tests.servers.fixtures import GUARDED
@@ -52,7 +53,7 @@ def postfix() -> Iterator[SimpleNamespace]:
 def url(tmp_path: Path, postfix: SimpleNamespace) -> str:
     """A configuration whose senders send through Postfix; ``own`` is the active one."""
     made = make_place(tmp_path, sender="own")
-    with confobjects.open(made) as context:
+    with open_any(made) as context:
         trust = {"enabled": True, "trust-store-file": postfix.trust}
         context.create("trust-manager-provider", "tests", trust, type="file-based-trust-manager-provider")
         server = {
@@ -361,7 +362,7 @@ def test_what_it_would_run_with(url: str) -> None:
 
 def test_a_running_service_tells_operators_that_a_sender_is_stopped(url: str, postfix: SimpleNamespace) -> None:
     ops = "ops-of-the-process@x.test"
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         values = context.get("mail-server", "postfix").values
         kept = {name: values[name] for name in ("enabled", "smtp-server", "auth-username", "trust-manager-provider")}
         context.create("mail-server", "wrong", {**kept, "auth-password": "wrong"})

@@ -14,6 +14,7 @@ from confobjects.service.ledger import Ledger, Mail, open_ledger
 from confobjects.service.rules.settings import MINUTE
 from confobjects.service.rules.states import State
 from confobjects.service.runner import NO_SENDER, Runner
+from tests.opening import open_any
 from tests.servers.fake_smtp import FakeSmtp
 from tests.service.conftest import Clock
 from tests.service.places import change, make_place
@@ -32,7 +33,7 @@ def accept(ledger: Ledger, current: CurrentSetting) -> str:
 
 
 def wait_for_change(live: Live, url: str) -> None:
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         number = context.history()[-1].number
     assert live.wait_for(number, 60)
 
@@ -54,14 +55,14 @@ def test_a_sender_that_is_gone_keeps_its_mail_until_it_is_back(tmp_path: Path, k
         with confobjects.live(url) as live, CurrentSetting(lambda: live.configuration) as current:
             made = accept(kept, current)
             change(url, "mail-service", (), {"sender": "news"})
-            with confobjects.open(url) as context:
+            with open_any(url) as context:
                 context.rename("mail-sender", "own", "other")
             wait_for_change(live, url)
             runner = Runner(kept, current.read)
             runner.run_once()
             part = kept.find(made).parts[0]
             assert (part.state, part.recipients[0].code, fake.messages) == (State.QUEUED, NO_SENDER, [])
-            with confobjects.open(url) as context:
+            with open_any(url) as context:
                 context.rename("mail-sender", "other", "own")
             wait_for_change(live, url)
             clock.now += MINUTE
@@ -81,7 +82,7 @@ def test_a_mail_goes_where_its_sender_sends_when_it_is_sent(tmp_path: Path, kept
             wait_for_change(live, url)
             runner.run_once()
             assert (len(first.messages), len(second.messages)) == (1, 1)
-            with confobjects.open(url) as context:
+            with open_any(url) as context:
                 server = {"enabled": True, "smtp-server": f"127.0.0.1:{first.port}", "use-start-tls": False}
                 context.create("mail-server", "third", server)
             change(url, "mail-sender", "own", {"mail-server": "third"})
@@ -124,7 +125,7 @@ def test_whatever_corrects_a_refused_login_changes_its_description(
         "use-start-tls": True,
         "auth-username": "me@example.com",
     }
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         provider = {
             "enabled": True,
             "grant-type": "client-credentials",

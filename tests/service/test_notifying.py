@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-import confobjects
 from confobjects.errors import LedgerError, NotAcceptedError, UsageError
 from confobjects.mail.notifications import CATEGORY, COPY_CATEGORY, EVENTS, NotificationHandler, make_notifications
 from confobjects.mail.rendering import flatten_message
@@ -21,6 +20,7 @@ from confobjects.mail.templates import parse_body, parse_subject
 from confobjects.service.rules.states import State
 from confobjects.service.serving import MailService
 from tests.definitions.documents import builtin
+from tests.opening import open_any
 from tests.servers.fake_smtp import FakeSmtp
 from tests.service.places import change, change_service, make_place
 from tests.service.test_serving import open_service, wait_for_change, wait_until
@@ -33,7 +33,7 @@ def make_handler(url: str, **values: Any) -> None:
     """Make a handler that tells every event; ``values`` with ``_`` for ``-``."""
     texts = [rf"{event}:%%notification-type%%\nHello %%notification-property:name%%" for event in EVENTS]
     every = {"enabled": True, "message-template": texts, **{k.replace("_", "-"): v for k, v in values.items()}}
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         context.create(KIND, "users", every, type=TYPE)
 
 

@@ -15,12 +15,14 @@ import confobjects
 from confobjects.cli.words.options import OPTIONS, SECRET_OPTIONS
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
+from confobjects.management import ManagementContext
 from confobjects.mapping.entry import AddEntry, Entry
 from confobjects.mapping.objects import BRANCH_CLASS
 from confobjects.objects.changes import PropertyChanges
 from confobjects.storage.ldap.records import CLAIM
 from tests.cli.sessions import run
 from tests.definitions.documents import builtin
+from tests.opening import open_any
 from tests.servers import ds389
 from tests.servers.ds389 import Ds389
 from tests.storage.ldap.test_claims import opener
@@ -61,7 +63,7 @@ def sensitive_properties() -> Iterator[tuple[str, str]]:
                     yield definition.name, prop.name
 
 
-def fill(context: confobjects.ManagementContext) -> list[Entry]:
+def fill(context: ManagementContext) -> list[Entry]:
     """Create an object of each type with a secret in every sensitive property; return their entries."""
     made: dict[str, dict[str, str]] = {}
     for kind, name in sensitive_properties():
@@ -80,7 +82,7 @@ def fill(context: confobjects.ManagementContext) -> list[Entry]:
 def url(tmp_path: Path) -> str:
     """A configuration with a secret in every sensitive property, and in strays of every kind."""
     made = f"ldif:{tmp_path / 'config.ldif'}"
-    with confobjects.open(made) as context:
+    with open_any(made) as context:
         entries = fill(context)
         assert len(entries) == len(OBJECTS)
         base = context.storage.base

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import pytest
 
-import confobjects
 from confobjects.management.history.interrupted import find_interrupted, finish_interrupted
 from confobjects.storage.memory import MemoryStorage
+from tests.opening import open_any
 from tests.servers import ds389
 from tests.servers.fixtures import GUARDED
 from tests.storage.test_history_directory import NAMES, killed_at, together
@@ -32,23 +32,23 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 def fill(url: str, **options: Any) -> None:
-    with confobjects.open(url, **options) as context, context.change() as tx:
+    with open_any(url, **options) as context, context.change() as tx:
         for name in NAMES:
             tx.create("mail-server", name, VALUES)
 
 
 def interrupt(url: str) -> None:
     """Make a change of three objects in a process that is killed when it has changed one."""
-    assert killed_at(lambda: confobjects.open(url), 2, together, before=False)
+    assert killed_at(lambda: open_any(url), 2, together, before=False)
 
 
 def usernames(url: str) -> set[str]:
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         return {text for obj in context.list("mail-server") for text in obj.values["auth-username"]}
 
 
 def test_an_interrupted_change_is_found_and_finished_once(url: str) -> None:
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         assert (find_interrupted(context.storage), tuple(finish_interrupted(context.storage))) == ([], ())
         interrupt(url)
         assert find_interrupted(context.storage) == [2]
@@ -60,8 +60,8 @@ def test_an_interrupted_change_is_found_and_finished_once(url: str) -> None:
 
 
 def test_one_that_had_not_begun_is_taken_back(url: str) -> None:
-    assert killed_at(lambda: confobjects.open(url), 1, together, before=False)
-    with confobjects.open(url) as context:
+    assert killed_at(lambda: open_any(url), 1, together, before=False)
+    with open_any(url) as context:
         (remark,) = finish_interrupted(context.storage)
         assert remark.severity == "warning"
         assert [one.number for one in context.history()] == [1]
@@ -69,7 +69,7 @@ def test_one_that_had_not_begun_is_taken_back(url: str) -> None:
 
 
 def test_a_writer_that_lives_is_left_alone(url: str) -> None:
-    with confobjects.open(url) as writer, confobjects.open(url) as other:
+    with open_any(url) as writer, open_any(url) as other:
         carry_out = writer.storage._carry_out  # type: ignore[attr-defined]
         seen: list[object] = []
 

@@ -28,6 +28,7 @@ from confobjects.storage.tree import Tree
 from confobjects.texts.names import normal_name
 from tests.cli.sessions import run
 from tests.definitions.documents import depot
+from tests.opening import open_any
 from tests.servers import ds389
 from tests.servers import slapd as openldap
 
@@ -66,7 +67,7 @@ def test_paths_and_dns_hold_the_same_names_equal(one: str, other: str) -> None:
 @pytest.mark.parametrize(("stored", "asked"), [*EQUAL, *((b, a) for a, b in EQUAL)])
 def test_a_name_is_found_by_every_spelling(url: str, stored: str, asked: str) -> None:
     kind = "trust-manager-provider"
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         context.create(kind, stored, {"enabled": True}, type="blind")
         with pytest.raises(ObjectExistsError):
             context.create(kind, asked, {"enabled": True}, type="blind")
@@ -75,7 +76,7 @@ def test_a_name_is_found_by_every_spelling(url: str, stored: str, asked: str) ->
         context.create("mail-server", "m", {"enabled": False, "smtp-server": "h", "trust-manager-provider": asked})
         assert not context.storage.warnings
     assert len(confobjects.load(url)) == 3  # with the mail service
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         with pytest.raises(ConfobjectsError, match="cannot be deleted"):
             context.delete(kind, asked)
         context.delete("mail-server", "M")
@@ -112,7 +113,7 @@ def change_after_reading_all(context: ManagementContext, name: str) -> None:
 
 @pytest.mark.parametrize(("one", "other"), EQUAL)
 def test_two_entries_kept_apart_are_both_told_and_exported(url: str, one: str, other: str) -> None:
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         apart = hold_both(context, one.strip(), other.strip())
     if not apart:
         assert len(confobjects.load(url).of("mail-server")) == 1
@@ -127,7 +128,7 @@ def test_two_entries_kept_apart_are_both_told_and_exported(url: str, one: str, o
         assert "first" in result.out
         assert "second" in result.out
     assert run("--url", url, "copy", url, "ldif:/nowhere/x", "--dry-run").status == 31
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         assert {obj.values["smtp-server"] for obj in context.list("mail-server")} == {("first",), ("second",)}
         world = context.world()
         assert [context.get("mail-server", name, world).name for name in (one.strip(), other.strip())] == [
@@ -147,7 +148,7 @@ def test_two_entries_kept_apart_are_both_told_and_exported(url: str, one: str, o
 def write_both(path: Path, one: str, other: str) -> str:
     """Write a file with two objects of an equal name, as somebody may by hand, and return its URL."""
     url = f"ldif:{path}"
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         context.create("mail-server", one, {"enabled": False, "smtp-server": "first"})
     entries = parse(path.read_text("utf-8")).entries.values()
     *_, made = entries
@@ -174,7 +175,7 @@ def test_two_entries_in_a_file_are_both_told_exported_and_kept_from_change(
         assert "second" in result.out
     before = (tmp_path / "config.ldif").read_bytes()
     for text, name in names.items():
-        with confobjects.open(url) as context:
+        with open_any(url) as context:
             assert context.get("mail-server", name).values["smtp-server"] == (text,)
             with pytest.raises(BrokenDataError, match="are equal here") as broken:
                 context.modify("mail-server", name, PropertyChanges(set={"smtp-server": ["third"]}))
@@ -190,12 +191,12 @@ def test_deleting_or_renaming_one_of_two_mends_a_file(tmp_path: Path, one: str, 
     name = one.strip() if gone == "first" else other.strip()
     kept = "second" if gone == "first" else "first"
     url = write_both(tmp_path / "config.ldif", one.strip(), other.strip())
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         context.delete("mail-server", name)
     assert [server["smtp-server"].host for server in confobjects.load(url).of("mail-server")] == [kept]
     (tmp_path / "config.ldif").unlink()
     write_both(tmp_path / "config.ldif", one.strip(), other.strip())
-    with confobjects.open(url) as context:
+    with open_any(url) as context:
         context.rename("mail-server", name, "another")
     found = {server.name: server["smtp-server"].host for server in confobjects.load(url).of("mail-server")}
     assert found.pop("another") == gone
@@ -275,13 +276,13 @@ def test_a_branch_and_a_single_object_have_no_second_entry(tmp_path: Path, dn: s
     path = tmp_path / "config.ldif"
     url = f"ldif:{path}"
     registry = depot()
-    with confobjects.open(url, definitions=registry) as context:
+    with open_any(url, definitions=registry) as context:
         context.create("store", "one", {"enabled": True, "location": "/var/jobs"})
         context.modify("watchman", (), PropertyChanges(set={"enabled": ["true"]}), type="lenient")
     add_second(path, dn, other)
     with pytest.raises(BrokenDataError, match="are equal here"):
         confobjects.load(url, definitions=registry)
-    with confobjects.open(url, definitions=registry) as context:
+    with open_any(url, definitions=registry) as context:
         before = take_snapshot(context.site).objects
         with pytest.raises(BrokenDataError, match="are equal here"):
             context.apply(before, prune=True)
@@ -290,7 +291,7 @@ def test_a_branch_and_a_single_object_have_no_second_entry(tmp_path: Path, dn: s
 
 def test_a_second_entry_of_the_base_is_told(tmp_path: Path) -> None:
     path = tmp_path / "config.ldif"
-    with confobjects.open(f"ldif:{path}") as context:
+    with open_any(f"ldif:{path}") as context:
         context.create("mail-server", "m", {"enabled": False, "smtp-server": "h"})
     add_second(path, "cn=config", "Config")
     (warning,) = confobjects.load(f"ldif:{path}").warnings

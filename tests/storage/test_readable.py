@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import confobjects
 from tests.cli.sessions import run
+from tests.opening import open_any
 
 SECRET = "canary-8Zr"
 
@@ -26,7 +26,7 @@ SECRET = "canary-8Zr"
 def test_check_tells_of_a_file_that_others_can_read(tmp_path: Path, mode: int, password: str, told: bool) -> None:
     path = tmp_path / "config.ldif"
     values = {"enabled": "true", "smtp-server": "m.example.com", "auth-username": "ann", "auth-password": password}
-    with confobjects.open(f"ldif:{path}") as context, context.change() as transaction:
+    with open_any(f"ldif:{path}") as context, context.change() as transaction:
         transaction.create("trust-manager-provider", "System", {"enabled": "true"}, type="system")
         transaction.create("mail-server", "one", {**values, "trust-manager-provider": "System"})
     path.chmod(mode)

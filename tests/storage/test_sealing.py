@@ -38,6 +38,7 @@ from tests.conftest import ROOT
 from tests.definitions.documents import builtin
 from tests.effort import times
 from tests.management.sealing import ONE, TWO, Keys, edit, everything_written, manage_sealed, opened
+from tests.opening import open_any
 from tests.servers.processes import memory_directory, remove
 from tests.servers.slapd import Slapd
 from tests.storage.conftest import BASE, as_foreign
@@ -218,7 +219,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CONFOBJECTS_URL", f"ldif:{tmp_path / 'config.ldif'}")
     monkeypatch.delenv(KEY_FILE_VARIABLE, raising=False)
-    with confobjects.open() as ctx:
+    with open_any() as ctx:
         for name in ("one", "two", "three"):
             ctx.create("mail-server", name, WITHOUT_PAIRS, type="generic")
         ctx.modify("mail-server", "one", PropertyChanges(set={"auth-password": [f"{CANARY}2"]}))
@@ -728,7 +729,7 @@ def test_a_writer_and_a_rotation_meet(place: Path) -> None:
         child = os.fork()
         if child == 0:
             sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - the child ends with it
-            with confobjects.open() as ctx:
+            with open_any() as ctx:
                 for number in range(20):
                     ctx.modify("mail-server", name, PropertyChanges(set={"auth-password": [f"{CANARY}{number}"]}))
             os._exit(0)

@@ -12,6 +12,7 @@ import confobjects
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError
 from confobjects.transport.mailer import Mailer
+from tests.opening import open_any
 from tests.servers import mail_server, provider
 from tests.servers.fake_smtp import FakeSmtp, close
 from tests.transport.sending import CLEAR, mails, numbers, parts
@@ -120,7 +121,7 @@ def test_when_all_are_away_every_message_says_so_once() -> None:
 def configured(tmp_path: Path) -> Iterator[tuple[str, dict[str, FakeSmtp]]]:
     """A configuration with three mail servers: ``b`` and ``a`` are enabled, ``off`` is not."""
     url = f"ldif:{tmp_path / 'config.ldif'}"
-    with FakeSmtp() as a, FakeSmtp() as b, confobjects.open(url) as context:
+    with FakeSmtp() as a, FakeSmtp() as b, open_any(url) as context:
         for name, port in (("b", b.port), ("a", a.port), ("off", 1)):
             values = {"enabled": name != "off", "smtp-server": f"localhost:{port}", "use-start-tls": False}
             context.create("mail-server", name, values)

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 from starlette.testclient import TestClient
 
-import confobjects
 from confobjects.web.app import make_app
 from confobjects.web.pages.table import ENDPOINTS
 from confobjects.web.people import Role
 from confobjects.web.site import Web
+from tests.opening import open_any
 from tests.web.people import PASSWORD, make_web
 
 _VOID: Final = {"input", "br", "meta", "link", "hr", "img"}
@@ -183,7 +183,7 @@ class Console:
 def make_console(directory: Path, role: Role | None = "administrator") -> Console:
     """Return somebody in front of the console of a new configuration with one mail server and one sender."""
     web = make_web(directory)
-    with confobjects.open(url_of(directory)) as context, context.change() as tx:
+    with open_any(url_of(directory)) as context, context.change() as tx:
         tx.create("trust-manager-provider", "System", {"enabled": True}, type="system")
         server = {
             "enabled": True,

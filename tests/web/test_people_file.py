@@ -17,6 +17,7 @@ from confobjects.web.identity.credentials import Account, Credentials, Credentia
 from confobjects.web.identity.passwords import is_password
 from confobjects.web.identity.people_file import PeopleFile, find_people_file
 from tests.cli.sessions import fresh, run
+from tests.opening import open_any
 from tests.web.people import PASSWORD, TIME
 
 
@@ -203,7 +204,7 @@ def test_no_expression_reads_the_file(tmp_path: Path, monkeypatch: pytest.Monkey
     if by != "beside":
         monkeypatch.setenv("CONFOBJECTS_PEOPLE_FILE", str(tmp_path / "secrets/staff"))
     named = "secrets/link" if by == "link" else kept.relative_to(tmp_path)
-    with confobjects.open(url) as ctx:
+    with open_any(url) as ctx:
         values = {"enabled": True, "smtp-server": "h", "auth-username": "u", "auth-password": f"&{{file:{named}}}"}
         ctx.create("mail-server", "one", values)
     with pytest.raises(InvalidValueError) as caught:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-import confobjects
+from tests.opening import open_any
 from tests.servers.packages import require
 from tests.web.browser.person import Visitor
 from tests.web.people import make_people
@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
 def url(distrustful_place: Path) -> str:
     """The URL of a configuration that knows one authority, on a machine that trusts none."""
     found = f"ldif:{distrustful_place / 'config.ldif'}"
-    with confobjects.open(found) as context, context.change() as tx:
+    with open_any(found) as context, context.change() as tx:
         values = {"enabled": True, "trust-store-file": str(distrustful_place / "ca.pem")}
         tx.create("trust-manager-provider", "Our CA", values, type="file-based")
     make_people(distrustful_place / "config.ldif.people")

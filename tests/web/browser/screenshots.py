@@ -20,11 +20,11 @@ from typing import Final
 
 from playwright.sync_api import Browser, sync_playwright
 
-import confobjects
 from confobjects.web.identity.credentials import Account, Credentials
 from confobjects.web.identity.passwords import hash_password
 from confobjects.web.identity.people_file import PeopleFile
 from tests.docs_check import ROOT
+from tests.opening import open_any
 from tests.servers.certificates import Authority
 from tests.servers.packages import require
 from tests.servers.postfix import PASSWORD, REALM, USER, Postfix
@@ -188,7 +188,7 @@ def configure(place: Path, relay: Postfix, authority: Authority) -> str:
     """Make the configuration that is seen, and return its URL."""
     (place / "ca.pem").write_bytes(authority.pem)
     url = f"ldif:{place / 'config.ldif'}"
-    with confobjects.open(url) as context, context.change() as tx:
+    with open_any(url) as context, context.change() as tx:
         trust = {"enabled": True, "trust-store-file": str(place / "ca.pem")}
         tx.create("trust-manager-provider", "Our CA", trust, type="file-based")
         server = {"enabled": True, "smtp-server": "smtp.example.com:587", "trust-manager-provider": "Our CA"}

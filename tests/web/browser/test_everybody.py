@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-import confobjects
+from tests.opening import open_any
 from tests.web.browser.person import Visitor
 from tests.web.serving import ServeProcess
 
@@ -44,7 +44,7 @@ PAGES = (
 
 @pytest.fixture(autouse=True)
 def _some_objects(url: str) -> None:
-    with confobjects.open(url) as context, context.change() as tx:
+    with open_any(url) as context, context.change() as tx:
         tx.create("mail-server", "one", {"enabled": True, "smtp-server": "127.0.0.1:1"}, type="generic")
         tx.create("mail-sender", "news", {"enabled": True, "from-address": "news@example.com", "mail-server": "one"})
         provider = {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-import confobjects
+from tests.opening import open_any
 from tests.servers.postfix import PASSWORD, REALM, USER, Postfix
 from tests.service.processes import UNSEALED
 from tests.web.browser.person import Visitor
@@ -146,7 +146,7 @@ def test_a_custom_server_as_in_pingone(visitor: Visitor, relay: Postfix, request
 @pytest.fixture
 def default_sender(url: str, relay: Postfix) -> None:
     """What mail comes from before anybody configures anything."""
-    with confobjects.open(url) as context, context.change() as tx:
+    with open_any(url) as context, context.change() as tx:
         server = {
             "enabled": True,
             "smtp-server": f"localhost:{relay.ports['smtps']}",

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-import confobjects
+from tests.opening import open_any
 from tests.servers.certificates import Authority
 from tests.servers.oauth import SCOPE, USER, OAuthServer
 from tests.web.console import Console, make_console, url_of
@@ -39,7 +39,7 @@ def server(tmp_path: Path, authority: Authority) -> Iterator[OAuthServer]:
 def console(tmp_path: Path, authority: Authority, server: OAuthServer) -> Console:
     found = make_console(tmp_path)
     (tmp_path / "ca.pem").write_bytes(authority.pem)
-    with confobjects.open(url_of(tmp_path)) as context, context.change() as tx:
+    with open_any(url_of(tmp_path)) as context, context.change() as tx:
         trust = {"enabled": True, "trust-store-file": str(tmp_path / "ca.pem")}
         tx.create("trust-manager-provider", "CA", trust, type="file-based")
         provider = {
@@ -92,7 +92,7 @@ def test_a_consent_is_saved_and_never_shown(
     assert "Configuration saved." in page.text
     [issued] = server.issued
     assert issued.refresh not in page.source
-    with confobjects.open(url_of(tmp_path)) as context:
+    with open_any(url_of(tmp_path)) as context:
         assert context.get("oauth2-provider", "p").values["refresh-token"] == (issued.refresh,)
 
 
@@ -103,7 +103,7 @@ def test_somebody_else_cannot_use_the_answer(console: Console, authority: Author
     page = console.follow("Go on")
     assert "belongs to another question" in page.text
     assert "Save" not in {button for form in page.forms for button in form.buttons}
-    with confobjects.open(url_of(tmp_path)) as context:
+    with open_any(url_of(tmp_path)) as context:
         assert "refresh-token" not in context.get("oauth2-provider", "p").values
 
 
@@ -126,7 +126,7 @@ def test_a_refusal_and_a_wrong_code_are_explained(console: Console, authority: A
 @pytest.fixture
 def by_code(console: Console, server: OAuthServer, tmp_path: Path) -> Console:
     """Somebody who looks at the provider, whose administrator has made it one for codes."""
-    with confobjects.open(url_of(tmp_path)) as context, context.change() as tx:
+    with open_any(url_of(tmp_path)) as context, context.change() as tx:
         device = f"{server.base}/device"
         changes = {"grant-type": "device-code", "device-authorization-endpoint": device, "client-secret": SECRET}
         tx.set("oauth2-provider", "p", changes)
@@ -163,7 +163,7 @@ def test_a_consent_with_a_code_is_saved_and_never_shown(by_code: Console, server
         assert "Configuration saved." in page.text
         assert issued.refresh not in page.source + told
         assert issued.access not in page.source + told
-    with confobjects.open(url_of(tmp_path)) as context:
+    with open_any(url_of(tmp_path)) as context:
         assert context.get("oauth2-provider", "p").values["refresh-token"] == (issued.refresh,)
 
 

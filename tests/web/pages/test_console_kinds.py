@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-import confobjects
 from confobjects.definitions.installed import InstalledText, digest_of
 from confobjects.management.installing import install
 from confobjects.syntaxes import REGISTRY
 from confobjects.web.addresses import Addresses
 from confobjects.web.pages.controls import CONTROLS
+from tests.opening import open_any
 from tests.web.console import Console, make_console, url_of
 from tests.web.kinds import LIGHTHOUSE
 
@@ -28,7 +28,7 @@ def test_every_syntax_has_a_control() -> None:
 
 def test_a_new_kind_has_its_pages_without_a_line_of_python(console: Console, tmp_path: Path) -> None:
     text = json.dumps(LIGHTHOUSE)
-    with confobjects.open(url_of(tmp_path)) as context, context.change() as tx:
+    with open_any(url_of(tmp_path)) as context, context.change() as tx:
         install(tx, [InstalledText("lighthouse", "here", text, digest_of(text))])
     console.web.served.renew()
     console.visit("/")
@@ -38,12 +38,12 @@ def test_a_new_kind_has_its_pages_without_a_line_of_python(console: Console, tmp
     assert "green: Starboard." in page.text
     page = console.press("Save", {"name": "north", "value:colour": "green", "value:height": "12"})
     assert page.address.path == "/objects/lighthouses/north"
-    with confobjects.open(url_of(tmp_path)) as context:
+    with open_any(url_of(tmp_path)) as context:
         assert context.get("lighthouse", "north").values == {"colour": ("green",), "height": ("12",)}
 
 
 def test_every_kind_and_type_has_its_pages(console: Console, tmp_path: Path) -> None:
-    with confobjects.open(url_of(tmp_path)) as context:
+    with open_any(url_of(tmp_path)) as context:
         registry = context.registry
     addresses = Addresses.of(registry)
     for relation in registry.children("root"):

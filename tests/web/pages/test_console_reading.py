@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import confobjects
 from confobjects.mapping.followers import FollowerReport, WaitingChange
 from confobjects.startup import current_time
+from tests.opening import open_any
 from tests.web.console import Console, make_console, url_of
 
 
@@ -27,13 +27,13 @@ def test_the_graph_leads_to_each_object(console: Console) -> None:
 
 
 def test_a_name_in_the_picture_is_no_markup(console: Console, tmp_path: Path) -> None:
-    with confobjects.open(url_of(tmp_path)) as context, context.change() as tx:
+    with open_any(url_of(tmp_path)) as context, context.change() as tx:
         tx.create("mail-server", "<script>alert(1)</script>", {"enabled": False, "smtp-server": "x.example.com"})
     assert "<script>alert" not in console.visit("/graph").source
 
 
 def test_of_a_large_change_the_first_objects_are_shown(console: Console, tmp_path: Path) -> None:
-    with confobjects.open(url_of(tmp_path)) as context, context.change() as tx:
+    with open_any(url_of(tmp_path)) as context, context.change() as tx:
         for number in range(60):
             tx.create("mail-server", f"m{number}", {"enabled": False, "smtp-server": "x.example.com"})
     for address in (f"/history/{tx.report.number}", f"/history/{tx.report.number}?review=undo", "/compare"):
@@ -47,7 +47,7 @@ def test_expressions_are_explained_without_what_comes_from_outside(
 ) -> None:
     monkeypatch.setenv("MAIL_HOST", "outside.example.com")
     (tmp_path / "pin").write_text("a canary", encoding="utf-8")
-    with confobjects.open(url_of(tmp_path)) as context, context.change() as tx:
+    with open_any(url_of(tmp_path)) as context, context.change() as tx:
         given = {"smtp-server": "&{mail.host}", "auth-username": "&{mail.user|inside}", "auth-password": "&{file:pin}"}
         tx.set("mail-server", "one", given)
     page = console.visit("/explain")
@@ -75,7 +75,7 @@ def test_the_first_page_says_what_is_untested_and_what_is_wrong(console: Console
     assert "A service would start with this configuration." in page.text
     assert "never tested" in page.text
     assert page.links["1 Mail Server"] == "/objects/mail-servers"
-    with confobjects.open(url_of(tmp_path)) as context, context.change() as tx:
+    with open_any(url_of(tmp_path)) as context, context.change() as tx:
         tx.set("mail-server", "one", {"auth-password": "&{file:not-there}"})
     page = console.visit("/")
     assert "What is wrong" in page.text
@@ -83,7 +83,7 @@ def test_the_first_page_says_what_is_untested_and_what_is_wrong(console: Console
 
 
 def test_what_waits_for_a_restart_is_seen_on_every_page(console: Console, tmp_path: Path) -> None:
-    with confobjects.open(url_of(tmp_path)) as context:
+    with open_any(url_of(tmp_path)) as context:
         waiting = (WaitingChange("/mail-server/one", "changed", ("use-ssl",), ("component-restart",)),)
         report = FollowerReport("web-1", number=1, time=current_time(), host="here", process=7, waiting=waiting)
         context.storage.tell_follower(report)

@@ -17,6 +17,7 @@ from confobjects.service.opening import open_ledger_of, read_settings
 from confobjects.startup import make_startup_sources
 from confobjects.web.people import Role
 from confobjects.web.sources import Sources, parse_environments
+from tests.opening import open_any
 from tests.web.console import Console, make_console, url_of
 from tests.web.rest import CANARY, Api
 
@@ -28,7 +29,7 @@ def console(tmp_path: Path) -> Console:
     found = make_console(tmp_path)
     file = tmp_path / "serve.env"
     file.write_text(VARIABLES.format(directory=tmp_path), encoding="utf-8")
-    with confobjects.open(url_of(tmp_path)) as context, context.change() as tx:
+    with open_any(url_of(tmp_path)) as context, context.change() as tx:
         server = {"smtp-server": "&{env:MAIL_SERVER}", "use-start-tls": True, "auth-username": "me"}
         tx.set("mail-server", "one", server)
         tx.set("mail-server", "one", {"auth-password": CANARY})

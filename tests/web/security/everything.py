@@ -34,6 +34,7 @@ from confobjects.web.serving.guarding import HEADERS, Guard, Rules
 from confobjects.web.serving.hosts import make_hosts
 from confobjects.web.serving.process import ROOT
 from confobjects.web.site import Web
+from tests.opening import open_any
 from tests.web.people import PASSWORD, bearer, make_web
 
 CANARY: Final = "canary-9b2e"
@@ -65,7 +66,7 @@ class Everything:
         self.web: Web = make_web(directory)
         self.lines: list[str] = []
         """The lines of the access log, as JSON and for people."""
-        with confobjects.open(self.url) as context:
+        with open_any(self.url) as context:
             self.registry: Registry = context.registry
         self.objects: dict[str, Any] = {}
         """The objects that were made: their addresses, with their paths."""
@@ -119,7 +120,7 @@ class Everything:
             found = [CANARY] if prop.sensitive else texts
             values[key] = found if prop.multi_valued else found[0]
         try:
-            with confobjects.open(self.url) as context, context.change() as tx:
+            with open_any(self.url) as context, context.change() as tx:
                 if relation.named:
                     tx.create(relation.name, name, values, type=short)
                 elif values:
@@ -130,12 +131,12 @@ class Everything:
 
     def _worsen(self, path: Any) -> None:
         """Let each property of an object have the worst that it may have."""
-        with confobjects.open(self.url) as context:
+        with open_any(self.url) as context:
             definition = context.get(path.relation, path.names).definition
         for prop in definition.properties.values():
             for text in _choose_worst(prop):
                 try:
-                    with confobjects.open(self.url) as context, context.change() as tx:
+                    with open_any(self.url) as context, context.change() as tx:
                         tx.set(path.relation, path.names, {prop.name: [text] if prop.multi_valued else text})
                 except ConfobjectsError:
                     continue
@@ -143,7 +144,7 @@ class Everything:
                 break
 
     def _accept_mail(self) -> str:
-        with confobjects.open(self.url) as context, context.change() as tx:
+        with open_any(self.url) as context, context.change() as tx:
             tx.set("mail-service", (), {"enabled": "true", "default-sender": "My Mail Sender"})
         service = confobjects.load(self.url)["mail-service"]
         to = ('"<script>alert(1)</script>"@x.test',)

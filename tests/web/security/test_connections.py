@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-import confobjects
 from tests.architecture.tree import sources
+from tests.opening import open_any
 from tests.servers.fake_smtp import FakeSmtp
 from tests.web.console import Console, make_console, url_of
 
@@ -116,7 +116,7 @@ def test_no_page_lets_an_operator_reach_a_service_of_this_machine(
     tmp_path: Path, fake: FakeSmtp, way: Callable[[Console], None]
 ) -> None:
     console = make_console(tmp_path, "operator")
-    with confobjects.open(url_of(tmp_path)) as context, context.change() as tx:
+    with open_any(url_of(tmp_path)) as context, context.change() as tx:
         there = {"smtp-server": f"127.0.0.1:{fake.port}", "auth-password": None, "auth-username": None}
         tx.set("mail-server", "one", {**there, "use-start-tls": False})
         tx.set("mail-service", (), {"save-policy": "test"})

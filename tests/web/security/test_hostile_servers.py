@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import confobjects
+from tests.opening import open_any
 from tests.servers.certificates import Authority
 from tests.servers.fake_smtp import FakeSmtp, starttls
 from tests.web.console import Console, make_console, url_of
@@ -36,7 +36,7 @@ def use_server(directory: Path, port: int, **more: Any) -> None:
         "auth-username": None,
         "use-start-tls": "false",
     }
-    with confobjects.open(url_of(directory)) as context, context.change() as tx:
+    with open_any(url_of(directory)) as context, context.change() as tx:
         tx.set("mail-server", "one", {**values, **more})
 
 
@@ -83,7 +83,7 @@ def test_the_names_in_a_trust_store_are_text(tmp_path: Path) -> None:
     console, authority = make_console(tmp_path), Authority(SCRIPT[:60])
     store = tmp_path / "store.pem"
     store.write_bytes(authority.pem)
-    with confobjects.open(url_of(tmp_path)) as context, context.change() as tx:
+    with open_any(url_of(tmp_path)) as context, context.change() as tx:
         values = {"enabled": True, "trust-store-file": str(store)}
         tx.create("trust-manager-provider", "Hostile", values, type="file-based")
     for address in ("/", "/objects/trust-manager-providers/Hostile", "/explain", "/graph"):
