@@ -254,7 +254,7 @@ class _StateReader:
 
     def _read_unlisted(self, data: Mapping[str, Any]) -> bool:
         """Tell whether the document leaves secrets open that it neither holds nor names."""
-        word = data.get(UNLISTED, "kept")
+        word: object = data.get(UNLISTED, "kept")
         if not isinstance(word, str) or word not in UNLISTED_WORDS:
             self._add_oddity((UNLISTED,), f"this is neither {' nor '.join(UNLISTED_WORDS)}")
         return word != "none"
