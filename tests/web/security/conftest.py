@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.web.security.everything import Everything
 
 
-@pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Everything:
-    """All that is served, for the attacks of one module, none of which changes anything."""
-    return Everything(tmp_path_factory.mktemp("everything"))
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Everything]:
+    """All that is served, for all attacks, none of which changes anything."""
+    with Everything(tmp_path_factory.mktemp("everything")) as made:
+        yield made

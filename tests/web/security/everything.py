@@ -10,11 +10,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
-from starlette.testclient import TestClient
+import httpx2
 
 import confobjects
 from confobjects.definitions import PropertyDefinition, Registry
@@ -34,7 +35,7 @@ from confobjects.web.serving.guarding import HEADERS, Guard, Rules
 from confobjects.web.serving.hosts import make_hosts
 from confobjects.web.serving.process import ROOT
 from confobjects.web.site import Web
-from tests.opening import open_any
+from tests.web.asking import OneLoop
 from tests.web.people import PASSWORD, bearer, make_web
 
 CANARY: Final = "canary-9b2e"
@@ -58,8 +59,8 @@ def name_endpoint(found: tuple[str, Endpoint]) -> str:
     return f"{found[1].method} {found[0]}"
 
 
-class Everything:
-    """All that is served from a directory, and who asks for it."""
+class Everything(AbstractContextManager["Everything"]):
+    """All that is served from a directory, and who asks for it, until its end."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -77,7 +78,10 @@ class Everything:
         for path in (*self.objects.values(), *self.objects.values()):  # some properties need others
             self._worsen(path)
         app = make_app(self.web, rest.ENDPOINTS, ROOT, pages.ENDPOINTS)
-        self.app = Guard(app, Rules(make_hosts("127.0.0.1", ())), self._log)
+        self.transport = OneLoop(Guard(app, Rules(make_hosts("127.0.0.1", ())), self._log))
+
+    def __exit__(self, *_: object) -> None:
+        self.transport.close()
 
     @property
     def url(self) -> str:
@@ -190,19 +194,17 @@ class Everything:
 
     # -- who asks ----------------------------------------------------------------------------------------------------
 
-    def client(self, headers: Mapping[str, str] | None = None) -> TestClient:
+    def client(self, headers: Mapping[str, str] | None = None) -> httpx2.Client:
         """Return somebody who asks, and follows no redirect. Every answer is looked at by :func:`look_at`."""
-        made = TestClient(
-            self.app, BASE, client=("127.0.0.1", 50_000), follow_redirects=False, headers=dict(headers or {})
-        )
+        made = httpx2.Client(transport=self.transport, base_url=BASE, headers=headers)
         made.event_hooks["response"].append(look_at)
         return made
 
-    def with_token(self, role: Role) -> TestClient:
+    def with_token(self, role: Role) -> httpx2.Client:
         """Return a program with the token of a role."""
         return self.client(bearer(role))
 
-    def with_session(self, role: Role) -> tuple[TestClient, str]:
+    def with_session(self, role: Role) -> tuple[httpx2.Client, str]:
         """Return a browser in which somebody with a role has signed in, and the CSRF token of the session."""
         client = self.client()
         answer = client.post(f"{API}/session", json={"name": role, "password": PASSWORD})

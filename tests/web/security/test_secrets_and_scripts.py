@@ -122,9 +122,9 @@ def test_nor_to_anybody_else(everything: Everything, role: Role) -> None:
 
 
 def test_a_configuration_that_somebody_has_broken_by_hand_is_shown_all_the_same(tmp_path: Path) -> None:
-    broken = Everything(tmp_path)
-    broken.break_everything()
-    assert look_everywhere(broken) > 150
+    with Everything(tmp_path) as broken:
+        broken.break_everything()
+        assert look_everywhere(broken) > 150
 
 
 def test_what_an_address_says_is_no_markup_either(everything: Everything) -> None:
@@ -138,13 +138,14 @@ def test_what_an_address_says_is_no_markup_either(everything: Everything) -> Non
 
 
 def test_what_a_form_says_is_no_markup_either(tmp_path: Path) -> None:
-    attacked = Everything(tmp_path)
-    client, csrf = attacked.with_session("administrator")
     names = "name", "type", "value:smtp-server", "value:enabled", "to", "address", "next", "number", "do", "test"
-    for path, endpoint in ENDPOINTS:
-        if endpoint.method == "POST" and path != "/sign-out" and not path.startswith("/api/"):
-            for address in attacked.fill(path):
-                judge(client.post(address, data=dict.fromkeys(names, SCRIPT) | {"csrf_token": csrf}))
+    posts = [one for one, endpoint in ENDPOINTS if endpoint.method == "POST"]
+    with Everything(tmp_path) as attacked:
+        client, csrf = attacked.with_session("administrator")
+        for path in posts:
+            if path != "/sign-out" and not path.startswith("/api/"):
+                for address in attacked.fill(path):
+                    judge(client.post(address, data=dict.fromkeys(names, SCRIPT) | {"csrf_token": csrf}))
 
 
 ELSEWHERE = (
@@ -189,7 +190,7 @@ def test_no_event_and_no_line_of_the_log_tells_a_secret(tmp_path: Path) -> None:
                 head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {bearer('reader')['Authorization']}\r\n\r\n"
                 stream.sendall(head.encode())
                 assert b" 200 OK\r\n" in stream.recv(200)
-            Everything(tmp_path)
+            Everything(tmp_path).transport.close()
             with confobjects.open(url) as context, context.change() as tx:
                 tx.set("mail-service", (), {"enabled": False})
             number = str(len(list_changes(url)))
