@@ -11,6 +11,7 @@ from confobjects.errors import UsageError
 from confobjects.management.verifying import Outcome
 
 from .effective_objects import load_object
+from .needed import NeededOption, names_of
 from .verifications import StoredTest
 
 if TYPE_CHECKING:
@@ -79,7 +80,13 @@ _AFTER_LOGIN: Final = ("mail", "rcpt", "data")
 def name_options(purpose: str) -> list[click.Parameter]:
     """Return the options that name the mail server, or the mail sender; ``purpose`` is what the command does with it."""
     return [
-        click.Option(["--server-name"], metavar="NAME", help=f"The mail server to {purpose}."),
+        NeededOption(
+            ["--server-name"],
+            metavar="NAME",
+            choices=names_of("mail-server"),
+            instead="sender_name",
+            help=f"The mail server to {purpose}.",
+        ),
         click.Option(["--sender-name"], metavar="NAME", help=f"The mail sender to {purpose}, with its mail server."),
     ]
 

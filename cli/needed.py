@@ -21,15 +21,23 @@ class NeededOption(click.Option):
     """An option that a command cannot do without.
 
     Click does not look after it, so that the command can open the configuration first: ``choices`` tells what there is.
+    ``instead`` is the parameter of another option that may be given in its place: a command refuses to have neither.
     """
 
-    def __init__(self, declared: Sequence[str], *, choices: Choices | None = None, **rest: Any) -> None:
+    def __init__(
+        self, declared: Sequence[str], *, choices: Choices | None = None, instead: str = "", **rest: Any
+    ) -> None:
         super().__init__(declared, **rest)
         self.choices = choices
+        self.instead = instead
+
+    def is_missing(self, values: Mapping[str, Any]) -> bool:
+        """Tell whether it is needed beside the values of a command."""
+        return all(values.get(name) in {None, ()} for name in (self.name or "", self.instead or self.name or ""))
 
     def get_help_extra(self, ctx: click.Context) -> Any:
-        """Return what click adds to the help: the option is needed."""
-        return {**super().get_help_extra(ctx), "required": "required"}
+        """Return what click adds to the help: the option is needed, unless another may stand in its place."""
+        return {**super().get_help_extra(ctx), **({} if self.instead else {"required": "required"})}
 
 
 class MissingOptionError(click.MissingParameter):
@@ -46,18 +54,32 @@ def complete(invocation: Invocation, parameters: Sequence[click.Parameter], valu
     Raises :class:`MissingOptionError` for the first that is missing still.
     """
     for option in parameters:
-        if not isinstance(option, NeededOption) or values.get(option.name or "") is not None:
+        if not isinstance(option, NeededOption) or not option.is_missing(values):
             continue
+        may = may_ask(invocation)
+        if option.instead and not may:
+            continue  # the command says which of the two it can do with
         choices = _find_choices(invocation, option, values)
-        if not may_ask(invocation):
+        if not may:
             raise MissingOptionError(option, choices)
-        values = {**values, option.name or "": _ask(option, choices)}
+        answer = _ask(option, choices)
+        values = {**values, option.name or "": (answer,) if option.multiple else answer}
     return values
+
+
+def names_of(kind: str) -> Choices:
+    """Return what finds the names of the objects of a kind that has no others above it."""
+
+    def find(invocation: Invocation, _values: Mapping[str, Any]) -> Sequence[str]:
+        with invocation.open(tells=False) as context:
+            return [obj.name or "" for obj in context.list(kind)]
+
+    return find
 
 
 def may_ask(invocation: Invocation) -> bool:
     """Tell whether a person is at the terminal who may be asked."""
-    may = invocation.sink is None and invocation.form == "table" and not invocation.options["no_prompt"]
+    may = invocation.sink is None and invocation.tells_people and not invocation.options["no_prompt"]
     return may and sys.stdin.isatty() and sys.stdout.isatty()
 
 

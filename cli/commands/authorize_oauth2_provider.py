@@ -16,7 +16,7 @@ from confobjects.texts.visible import make_visible
 from ..command import make_command
 from ..effective_objects import load_object
 from ..invocation import Invocation
-from ..output.messages import Message, tell
+from ..needed import NeededOption, names_of
 from ..words.numbers import LONGEST_WAIT, NumberType
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ The exit status is 27 if nobody consented or there is no token."""
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
-        click.Option(["--provider-name"], metavar="NAME", required=True, help="The OAuth 2.0 provider."),
+        NeededOption(
+            ["--provider-name"], metavar="NAME", choices=names_of("oauth2-provider"), help="The OAuth 2.0 provider."
+        ),
         click.Option(["--device"], is_flag=True, help="Consent on another device."),
         click.Option(
             ["--redirect-host"],

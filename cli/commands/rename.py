@@ -8,6 +8,7 @@ import click
 
 from ..command import make_command
 from ..invocation import Invocation
+from ..needed import NeededOption
 from ..performing import Operation, perform
 from ..words.names import name_options, take_names
 
@@ -30,7 +31,7 @@ def build(words: Words, registry: Registry) -> click.Command:
     parameters: list[click.Parameter] = [
         click.Argument(["object_"], metavar="OBJECT"),
         *names.values(),
-        click.Option(["--to"], metavar="NAME", required=True, help="The new name."),
+        NeededOption(["--to"], metavar="NAME", help="The new name."),
     ]
 
     def run(invocation: Invocation, object_: str, to: str, **values: Any) -> int:

@@ -15,6 +15,7 @@ from confobjects.texts.visible import make_visible
 from ..command import make_command
 from ..invocation import Invocation
 from ..mail_servers import begin_test, check_names, keep_test, load_target, name_options
+from ..needed import NeededOption
 from ..output.stages import show_stages
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
         *name_options("send through"),
-        click.Option(
-            ["--to"], metavar="ADDRESS", required=True, multiple=True, help="Where to send the mail; can be repeated."
-        ),
+        NeededOption(["--to"], metavar="ADDRESS", multiple=True, help="Where to send the mail; can be repeated."),
         click.Option(["--from", "from_"], metavar="ADDRESS", help="The sender; the default is the mail server's own."),
     ]
     return make_command(words, registry, parameters, _run, _HELP)

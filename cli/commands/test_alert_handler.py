@@ -12,6 +12,7 @@ from ..command import make_command
 from ..effective_objects import load_some
 from ..invocation import Invocation
 from ..mail_service import HandedIn, submit, unsealed_option
+from ..needed import NeededOption, names_of
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -28,7 +29,9 @@ The exit status is 24 if the mail is not accepted, with every reason, and 25 if 
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
-        click.Option(["--handler-name"], metavar="NAME", required=True, help="The alert handler to test."),
+        NeededOption(
+            ["--handler-name"], metavar="NAME", choices=names_of("alert-handler"), help="The alert handler to test."
+        ),
         unsealed_option(),
     ]
     return make_command(words, registry, parameters, _run, _HELP)

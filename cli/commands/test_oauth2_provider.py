@@ -14,7 +14,7 @@ from confobjects.texts.visible import make_visible
 from ..command import make_command
 from ..effective_objects import find_unsaved, load_object, unsaved_options
 from ..invocation import Invocation
-from ..output.messages import tell_problem
+from ..needed import NeededOption, names_of
 from ..verifications import StoredTest
 
 if TYPE_CHECKING:
@@ -35,13 +35,16 @@ The exit status is 27 if there is no token."""
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
-        click.Option(["--provider-name"], metavar="NAME", required=True, help="The OAuth 2.0 provider to test."),
+        NeededOption(
+            ["--provider-name"], metavar="NAME", choices=names_of(_KIND), help="The OAuth 2.0 provider to test."
+        ),
         *unsaved_options(),
     ]
-    return make_command(words, registry, parameters, _run, _HELP)
+    return make_command(words, registry, parameters, test_provider, _HELP)
 
 
-def _run(invocation: Invocation, provider_name: str, **changing: Sequence[str]) -> int:
+def test_provider(invocation: Invocation, provider_name: str, **changing: Sequence[str]) -> int:
+    """Test a provider, with values that are not saved if some are given; print the result and return the exit status."""
     unsaved = find_unsaved(invocation, _KIND, changing)
     test = StoredTest(invocation, _KIND, provider_name) if unsaved is None else None
     provider = load_object(invocation, _KIND, provider_name, unsaved)
