@@ -10,6 +10,7 @@ from confobjects.errors import DIFFERENCES, ConfobjectsError, error_for
 
 from ..command import make_command
 from ..invocation import Invocation
+from ..needed import may_ask
 from ..output.changes import tell_changes
 from ..save_tests import choose_tests
 from ..words.sides import Side, read_side
@@ -23,11 +24,8 @@ if TYPE_CHECKING:
 _HELP = """Make the configuration match a file: a JSON document as export prints it, or LDIF; - is standard input.
 
 The file describes each of its objects completely: a missing property goes back to its default, but a missing secret
-stays as it is, and so does a read-only value. Other objects stay, unless --prune deletes them. With --dry-run nothing is
-written, and the exit status is 1 if something would change. FILE may also be another server: its URL, or properties:FILE.
-"""
-
-_LEAVE = "Leave a property of objects that are there as it is; may be repeated."
+stays as it is. Other objects stay, unless --prune deletes them: at a terminal it shows which, and asks. With --dry-run nothing is written, and the exit status is
+1 if something would change."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -47,14 +45,16 @@ def _run(invocation: Invocation, file: str, prune: bool, recreate: bool, own: tu
         raise error_for(wanted.problems)
     with invocation.open_for_change() as context:
         try:
-            report = context.apply(
-                wanted.objects,
-                prune=prune,
-                recreate=recreate,
-                own=own,
-                dry_run=invocation.dry_run,
-                tests=choose_tests(invocation),
-            )
+            see = None
+            if prune and not invocation.dry_run and may_ask(invocation):
+                from ..interactive.pruning import ask_for_pruning
+
+                see = ask_for_pruning(context, wanted.objects)
+                if see is None:
+                    invocation.note("nothing was done")
+                    return DIFFERENCES
+            tests = choose_tests(invocation)
+            report = context.apply(wanted.objects, prune=prune, dry_run=invocation.dry_run, tests=tests, see=see)
         except ConfobjectsError as error:
             raise _locate_error(error, wanted) from error
     tell_changes(invocation, report, _summarise(report))

@@ -52,10 +52,11 @@ def build(words: Words, registry: Registry) -> click.Command:
             help="Leave out what values point to, such as files: it is on another machine.",
         ),
     ]
-    return make_command(words, registry, parameters, _run, _HELP)
+    return make_command(words, registry, parameters, run_check, _HELP)
 
 
-def _run(invocation: Invocation, strict: bool, no_files: bool) -> int:
+def run_check(invocation: Invocation, strict: bool = False, no_files: bool = False) -> int:
+    """Check the configuration, print what was found, and return the exit status."""
     evaluate = invocation.make_evaluator()
     elsewhere = no_files or invocation.options["env_file"] is not None
     with invocation.open(tells=False) as context:

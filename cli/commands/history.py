@@ -72,7 +72,7 @@ def _run(invocation: Invocation, what: str | None, number: int | None, limit: in
     by = records.find_undone(found)
     if number is not None:
         one = records.find_record(found, number)
-        _tell(invocation, [one], by, lambda: "\n".join(map(make_visible, _detail_lines(one, by, invocation.registry))))
+        _tell(invocation, [one], by, lambda: "\n".join(map(make_visible, detail_lines(one, by, invocation.registry))))
         return 0
     if what is not None:
         relation = invocation.registry.relation(what.lower())
@@ -96,7 +96,7 @@ def _tell(invocation: Invocation, found: Sequence[HistoryRecord], by: Mapping[in
 
 
 def _format_list(invocation: Invocation, found: Sequence[HistoryRecord], by: Mapping[int, int]) -> str:
-    rows = [(str(one.number), one.signature.time, one.signature.actor, _describe_change(one, by)) for one in found]
+    rows = [(str(one.number), one.signature.time, one.signature.actor, describe_change(one, by)) for one in found]
     from ..output.table import format_table
 
     if invocation.form == "script":
@@ -109,7 +109,8 @@ def _format_list(invocation: Invocation, found: Sequence[HistoryRecord], by: Map
     return format_table(("Number", "Time", "Actor", "Change"), [[cell or "-" for cell in row] for row in rows])
 
 
-def _describe_change(one: HistoryRecord, by: Mapping[int, int]) -> str:
+def describe_change(one: HistoryRecord, by: Mapping[int, int]) -> str:
+    """Return what a change was, in one line; ``by`` are the changes that took others back."""
     parts = [one.signature.command] if one.signature.command else []
     if one.signature.command == "api":
         parts = [f"api: {', '.join(dict.fromkeys(_headline(change) for change in one.changes))}"]
@@ -127,7 +128,8 @@ def _headline(change: RecordedChange) -> str:
     return f"{change.action} {change.path}{target}{again}{test}"
 
 
-def _detail_lines(one: HistoryRecord, by: Mapping[int, int], registry: Registry) -> Iterator[str]:
+def detail_lines(one: HistoryRecord, by: Mapping[int, int], registry: Registry) -> Iterator[str]:
+    """Yield everything about a change, and how it is taken back."""
     signed = one.signature
     yield f"Change {one.number}: {signed.time or 'at an unknown time'}{f' by {signed.actor}' if signed.actor else ''}"
     if signed.command:

@@ -86,10 +86,12 @@ class ValuePrompt:
         return Answer(choices[at][0] if at < len(choices) else self._ask_line(prop))
 
     def _ask_secret(self, prop: PropertyDefinition) -> Answer:
-        at = self.session.choose_one(f"Value of {prop.name}:", ["type it, without showing it"], [_EXPRESSION])
-        if at:
+        """Ask how a secret is given; whoever types it at once, in place of a choice, does not show it either."""
+        question = f"Value of {prop.name}: type it, which is not shown, or choose:"
+        typed = self.session.choose_unseen(question, ["type it, without showing it", _EXPRESSION])
+        if typed == 1:
             return Answer(self._ask_line(prop))
-        text = self.terminal.ask_secret(prop.name)
+        text = self.terminal.ask_secret(prop.name, typed if isinstance(typed, str) else "")
         if not text:
             raise BackRequest
         return Answer(text)

@@ -11,6 +11,8 @@ from confobjects.texts.visible import make_visible
 
 LONG: Final = 12
 """A list with more entries is searched and not numbered."""
+INDENT: Final = " " * 7
+"""What stands before the label of an entry: its key takes that room."""
 _TWO_COLUMNS: Final = 8
 _LEAST: Final = 2
 """The fewest letters that stand for a name: a single letter may be a key of another page."""
@@ -39,6 +41,8 @@ class Menu(Record):
     default: str = ""
     wide: bool = True
     """Whether many entries may stand in two columns."""
+    heading: str = ""
+    """What the columns of the entries are, above the first of them."""
 
     def find_choice(self, answer: str) -> Choice | None:
         """Return the entry for an answer: its key, or the beginning of its name if that is unique."""
@@ -68,7 +72,10 @@ class Menu(Record):
         lines = ["", *([f">>>> {make_visible(self.title)}", ""] if self.title else [])]
         lines += [self.question, ""] if self.question else []
         entries = [f"{choice.key:>4})  {make_visible(choice.label)}" for choice in self.entries]
-        lines += _lay_out_columns(entries, width) if self.wide else entries
+        if self.heading:
+            lines += [cut(line, width) for line in (f"{INDENT}{make_visible(self.heading)}", *entries)]
+        else:
+            lines += _lay_out_columns(entries, width) if self.wide else entries
         lines += [""] if self.entries and self.letters else []
         lines += [f"{choice.key:>4})  {make_visible(choice.label)}" for choice in self.letters]
         return [*lines, ""]
@@ -101,6 +108,7 @@ class Search(Record):
     labels: tuple[str, ...]
     query: str = ""
     at: int = 0
+    heading: str = ""
 
     def find_matches(self) -> list[int]:
         """Return the places of the labels that contain every word of the query, ignoring case."""
@@ -139,7 +147,8 @@ class Search(Record):
         ]
         count = f"{len(found)} of {len(self.labels)}" if found else "nothing found"
         foot = f"  ({count}; type to search, arrows move, Enter chooses, Esc goes back)"
-        return [cut(line, width) for line in (f"Search: {self.query}", *shown, foot)]
+        above = (f"  {self.heading}",) if self.heading else ()
+        return [cut(line, width) for line in (f"Search: {self.query}", *above, *shown, foot)]
 
 
 Key = Callable[[Search], Search]

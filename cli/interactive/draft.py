@@ -102,7 +102,12 @@ class Draft(Record):
     @property
     def dirty(self) -> bool:
         """Whether leaving the editor would lose changes."""
-        return self.creating or any(map(self.is_changed, {*self.values, *self.original}))
+        return self.creating or self.has_edits
+
+    @property
+    def has_edits(self) -> bool:
+        """Whether there is a value that differs from those in the beginning."""
+        return any(map(self.is_changed, {*self.values, *self.original}))
 
     def actions(self, name: str) -> list[str]:
         """Return the actions that a property allows now, the harmless ones first."""

@@ -91,12 +91,13 @@ class ObjectEditor:
         self.terminal.say(f"Mandatory values of {definition.indefinite} (empty to give up):")
         edited = self._ask_missing(edited)
         done = f"The {edited.title} was created."
-        try:
-            self.session.finish(edited.operations(), done)
-        except ConfobjectsError as error:
-            self.session.tell_refusal(error)
-            edited = self._offer_mending(edited, error)
-            self._edit_until_done(edited, lambda operations: self.session.finish(operations, done))
+        with self.terminal.guard(lambda: edited.draft.has_edits):
+            try:
+                self.session.finish(edited.operations(), done)
+            except ConfobjectsError as error:
+                self.session.tell_refusal(error)
+                edited = self._offer_mending(edited, error)
+                self._edit_until_done(edited, lambda operations: self.session.finish(operations, done))
 
     def edit(self, relation: Relation, obj: ManagedObject) -> None:
         """Edit an object, and change it when it is accepted."""
@@ -142,8 +143,9 @@ class ObjectEditor:
 
     def _ask_missing(self, edited: EditedObject) -> EditedObject:
         """Ask for every value that is needed and missing: an answer may change what else is needed."""
-        while missing := edited.draft.missing_properties():
-            edited = self._refresh_defaults(self._ask_mandatory(edited, missing[0]))
+        with self.terminal.guard(lambda: edited.draft.has_edits):
+            while missing := edited.draft.missing_properties():
+                edited = self._refresh_defaults(self._ask_mandatory(edited, missing[0]))
         return edited
 
     def _ask_type(self, relation: Relation, parents: tuple[str, ...]) -> tuple[ManagedObjectDefinition, str]:
@@ -218,29 +220,32 @@ class ObjectEditor:
     # -- the editor --------------------------------------------------------------------------------------------------
 
     def _edit_until_done(self, edited: EditedObject, accept: Callable[[list[Operation]], bool]) -> None:
-        """Show the editor until the object is accepted or given up; a refused object can be corrected."""
-        while True:
+        """Show the editor until the object is accepted or given up. Ctrl-C asks before changes are lost."""
+        with self.terminal.guard(lambda: edited.draft.has_edits):
             edited = self._refresh_defaults(edited)
-            page = editor_page(edited.title, edited.draft, advanced=self.advanced, width=self.terminal.width)
-            try:
-                choice = self.terminal.choose(page)
-                if choice.value == CANCEL:
-                    self._tell_dropped(edited)
-                    return
-                if choice.value == FINISH:
-                    edited = self._ask_missing(edited)
-                    if accept(edited.operations()):
-                        return
-                else:
-                    edited = self._do_choice(edited, choice)
-            except ConfobjectsError as error:
-                self.session.tell_refusal(error)
-                edited = self._offer_mending(edited, error)
-            except BackRequest:
-                continue  # a missing value was not given
-            except QuitRequest:
+            while (after := self._take_step(edited, accept)) is not None:
+                edited = self._refresh_defaults(after)
+
+    def _take_step(self, edited: EditedObject, accept: Callable[[list[Operation]], bool]) -> EditedObject | None:
+        """Show the editor once; return the object after what was chosen, None at the end. A refused one can be corrected."""
+        page = editor_page(edited.title, edited.draft, advanced=self.advanced, width=self.terminal.width)
+        try:
+            choice = self.terminal.choose(page)
+            if choice.value == CANCEL:
                 self._tell_dropped(edited)
-                raise
+                return None
+            if choice.value != FINISH:
+                return self._do_choice(edited, choice)
+            edited = self._ask_missing(edited)
+            return None if accept(edited.operations()) else edited
+        except ConfobjectsError as error:
+            self.session.tell_refusal(error)
+            return self._offer_mending(edited, error)
+        except BackRequest:
+            return edited  # a missing value was not given
+        except QuitRequest:
+            self._tell_dropped(edited)
+            raise
 
     def _offer_mending(self, edited: EditedObject, error: ConfobjectsError) -> EditedObject:
         """Offer the values that would make a refused object valid."""
@@ -335,7 +340,7 @@ class ObjectEditor:
         """Ask which values to remove: numbers, or all of them."""
         current = draft.current_texts(prop.name)
         labels = [format_value(prop, text) for text in current]
-        menu = list_menu("", "Which values do you want to remove? Separate several numbers by blanks.", labels, current)
+        menu = list_menu("Which values do you want to remove? Separate several numbers by blanks.", labels, current)
         menu = menu.replace(letters=(Choice("a", "all of them", current), *menu.letters))
         self.terminal.say("\n".join(menu.lines(self.terminal.width)))
         while True:

@@ -81,9 +81,11 @@ class MailGuide:
     def lead(self) -> int:
         """Ask, test and save. Raises BackRequest and QuitRequest if it is given up."""
         used: Collection[str] = ()
+        begun = self.plan
         try:
-            self._ask_everything()
-            self._save()
+            with self.terminal.guard(lambda: self.plan != begun):
+                self._ask_everything()
+                self._save()
             used = [text for texts in self.plan.setup.server.values() for text in texts]
         finally:
             self._drop_files(() if self.session.invocation.dry_run else used)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import confobjects
@@ -11,8 +12,10 @@ from confobjects.management.changing.operations import Operation
 from confobjects.reference.text import describe_object
 
 from ..output.table import format_table
+from .checking import check_all, find_test
 from .editing import ObjectEditor
-from .pages import BACK, HELP, MORE, QUIT, kind_menu, main_menu
+from .pages import BACK, CHECK, HELP, HISTORY, MORE, QUIT, UNDO, kind_menu, main_menu
+from .past import HistoryPages
 from .session import quoted_name
 from .terminal import BackRequest, QuitRequest
 
@@ -53,6 +56,8 @@ class Menus:
             raise QuitRequest
         if choice.value == MORE:
             self.session.advanced = not self.session.advanced
+        elif isinstance(choice.value, str) and choice.value in self._on_everything:
+            self._attempt(self._on_everything[choice.value])
         elif choice.key == "?":
             about = relations if choice.value == HELP else [choice.value]
             for relation in about:
@@ -60,6 +65,12 @@ class Menus:
                 self.session.terminal.say(f"  {relation.friendly}: {definition.synopsis}")
         else:
             self._show_kind(choice.value)
+
+    @property
+    def _on_everything(self) -> Mapping[str, Callable[[], None]]:
+        """What can be done with the whole configuration, by the value of its choice."""
+        past = HistoryPages(self.session)
+        return {HISTORY: past.show, UNDO: past.undo, CHECK: lambda: check_all(self.session)}
 
     def _shown_relations(self) -> list[Relation]:
         """Return the kinds of objects to show, sorted by their names for people."""
@@ -74,7 +85,7 @@ class Menus:
     def _show_kind(self, relation: Relation) -> None:
         """Show the menu of one kind until the user goes back; a singleton goes straight to the editor."""
         if relation.kind == "singleton":
-            self._attempt(self.edit_single, relation)
+            self._attempt(lambda: self.edit_single(relation))
             return
         plural = relation.friendly_plural
         friendly = relation.friendly
@@ -87,6 +98,9 @@ class Menus:
         ]
         if relation.kind == "instantiable":
             offered.append((f"Rename an existing {friendly}", self.rename))
+        if many and any(find_test(one) is not None for one in self.session.registry.types_of(relation).values()):
+            offered.append((f"Test an existing {friendly}", self.test))
+        offered.append((f"History of {'an existing' if many else 'the'} {friendly}", self.history))
         menu = kind_menu(friendly, [label for label, _ in offered], [action for _, action in offered])
         while True:
             choice = self.session.terminal.choose(menu)
@@ -104,12 +118,12 @@ class Menus:
                     )
                 )
             else:
-                self._attempt(choice.value, relation)
+                self._attempt(partial(choice.value, relation))
 
-    def _attempt(self, action: Callable[[Relation], None], relation: Relation) -> None:
+    def _attempt(self, action: Callable[[], None]) -> None:
         """Do something that may be cancelled or refused, and return to the menu."""
         try:
-            action(relation)
+            action()
         except BackRequest:
             return
         except ConfobjectsError as error:
@@ -157,3 +171,17 @@ class Menus:
             raise BackRequest
         operation = Operation("rename", relation.name, obj.path.names, new_name=name)
         self.session.finish([operation], f'The {relation.friendly} {quoted_name(obj)}is now "{name}".')
+
+    def test(self, relation: Relation) -> None:
+        """Test an object as it is saved."""
+        obj = self.session.pick(relation, f"Which {relation.friendly} do you want to test?")
+        test = find_test(obj.definition)
+        if test is None:
+            self.session.terminal.say(f"There is no test of {obj.definition.indefinite}.")
+        else:
+            test(self.session, obj)
+
+    def history(self, relation: Relation) -> None:
+        """Show the changes of one object, and take one back if that is wanted."""
+        obj = self.session.pick(relation, f"Of which {relation.friendly}?")
+        HistoryPages(self.session, obj.path).show()

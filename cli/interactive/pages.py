@@ -24,6 +24,9 @@ BACK = "back"
 HELP = "help"
 MORE = "more"
 COMMAND = "command"
+HISTORY = "history"
+UNDO = "undo"
+CHECK = "check"
 
 _QUIT = Choice("q", "quit", QUIT)
 _HELP = Choice("?", "help", HELP)
@@ -118,15 +121,23 @@ def _reset_label(draft: Draft, prop: PropertyDefinition) -> str:
     return f"Remove all values{without}" if prop.multi_valued else f"Leave it without a value{without}"
 
 
-def list_menu(title: str, question: str, labels: Sequence[str], values: Sequence[object], default: str = "") -> Menu:
-    """Return a menu of numbered entries that can be left by going back."""
-    return Menu(title, question, number_choices(labels, values), (Choice("b", "back", BACK), _QUIT), default or "b")
+def list_menu(question: str, labels: Sequence[str], values: Sequence[object], *, heading: str = "") -> Menu:
+    """Return a menu of numbered entries that can be left by going back; ``heading`` names their columns."""
+    letters = (Choice("b", "back", BACK), _QUIT)
+    return Menu("", question, number_choices(labels, values), letters, "b", heading=heading)
 
 
 def main_menu(labels: Sequence[str], values: Sequence[object], *, advanced: bool) -> Menu:
     """Return the first page: the kinds of objects."""
     word = "hide" if advanced else "show"
-    letters = (Choice("a", f"{word} advanced objects and properties", MORE), _HELP, _QUIT)
+    letters = (
+        Choice("h", "history: what was changed, and taking it back", HISTORY),
+        Choice("u", "undo a change", UNDO),
+        Choice("c", "check the whole configuration", CHECK),
+        Choice("a", f"{word} advanced objects and properties", MORE),
+        _HELP,
+        _QUIT,
+    )
     return Menu("Main menu", "What do you want to configure?", number_choices(labels, values), letters)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from confobjects.errors import ConfobjectsError
-from confobjects.management.changing.operations import Operation
 
 from ..output.changes import deferred_line, plan_lines
 from ..output.shown import Units, show
@@ -15,19 +14,29 @@ from ..output.table import format_cell
 from ..save_tests import choose_tests, open_tests, tell_tests
 from ..words.actions import asks_for, render
 from ..words.command_line import line_of
-from .choosing import LONG
+from .choosing import LONG, Choice
 from .pages import BACK, QUIT, list_menu
 from .terminal import BackRequest, QuitRequest
 
 if TYPE_CHECKING:
     from confobjects.definitions import Relation
     from confobjects.management import ManagementContext
+    from confobjects.management.changing.operations import Operation
+    from confobjects.management.changing.trials import OpenTests
     from confobjects.objects.changes import ChangeReport
     from confobjects.objects.model import ManagedObject
 
     from ..invocation import Invocation
     from ..output.equivalents import Recorder
     from .terminal import Terminal
+
+
+class Change(Protocol):
+    """Makes a change, or with ``dry_run`` only its report. Raises its problems."""
+
+    def __call__(self, *, dry_run: bool, tests: OpenTests | None) -> ChangeReport:
+        """Make it."""
+        ...
 
 
 class InteractiveSession:
@@ -77,26 +86,26 @@ class InteractiveSession:
             several = relation.friendly_plural if kind == relation.target else definition.friendly_plural
             self.terminal.say(f"There are no {several}.")
             raise BackRequest
-        labels = [" : ".join(cells) for cells in self._align_rows(relation, objects)]
-        return objects[self.choose_one(question, labels)]
+        heading, *labels = self._align_rows(relation, objects)
+        return objects[self.choose_one(question, labels, heading=heading)]
 
-    def _align_rows(self, relation: Relation, objects: Sequence[ManagedObject]) -> list[list[str]]:
-        """Return a name and its values for each object, in columns."""
-        _, rows = self.rows(relation, objects)
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        return [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+    def _align_rows(self, relation: Relation, objects: Sequence[ManagedObject]) -> list[str]:
+        """Return the headings of a list, then a name and its values for each object, in columns."""
+        headings, rows = self.rows(relation, objects)
+        return align_cells([headings, *rows])
 
-    def choose_one(self, question: str, labels: Sequence[str], more: Sequence[str] = ()) -> int:
+    def choose_one(self, question: str, labels: Sequence[str], more: Sequence[str] = (), *, heading: str = "") -> int:
         """Ask for one of some labels and return its place; ``more`` follow them. Raises BackRequest."""
         everything = [*labels, *more]
         if len(everything) > LONG:
-            return self.terminal.pick(question, everything)
-        choice = self.terminal.choose(list_menu("", question, everything, range(len(everything))))
-        if choice.value == QUIT:
-            raise QuitRequest
-        if choice.value == BACK:
-            raise BackRequest
-        return int(choice.value)
+            return self.terminal.pick(question, everything, heading)
+        menu = list_menu(question, everything, range(len(everything)), heading=heading)
+        return _as_place(self.terminal.choose(menu))
+
+    def choose_unseen(self, question: str, labels: Sequence[str]) -> int | str:
+        """Ask for one of some labels without showing the answer; return its place, or the text that was typed instead."""
+        chosen = self.terminal.choose_unseen(list_menu(question, labels, range(len(labels))))
+        return chosen if isinstance(chosen, str) else _as_place(chosen)
 
     def rows(self, relation: Relation, objects: Sequence[ManagedObject]) -> tuple[list[str], list[list[str]]]:
         """Return the headings and rows of a list: the columns that the definition names."""
@@ -118,20 +127,55 @@ class InteractiveSession:
 
     def plan(self, operations: Sequence[Operation]) -> ChangeReport:
         """Return the report of a dry run of operations together. Raises their problems."""
-        with self.context.change(dry_run=True) as transaction:
-            for operation in operations:
-                operation.ask(transaction)
-        return transaction.report
+        return self._as_change(operations)(dry_run=True, tests=None)
+
+    def _as_change(self, operations: Sequence[Operation]) -> Change:
+        def change(*, dry_run: bool, tests: OpenTests | None) -> ChangeReport:
+            with self.context.change(dry_run=dry_run, tests=tests) as transaction:
+                for operation in operations:
+                    operation.ask(transaction)
+            return transaction.report
+
+        return change
 
     def finish(self, operations: Sequence[Operation], done: str, *, default: bool = True) -> bool:
         """Show the plan of some operations, ask, and carry them out in one transaction; return False if refused.
 
         Raises their problems; then nothing is written.
         """
-        report = self.plan(operations)
+        recorded = "; ".join(line_of(operation, self.registry) for operation in operations)
+        made = self.carry_out(self._as_change(operations), recorded, done, default=default)
+        if made:
+            self.recorder.record(operations)
+        return made is not None
+
+    def carry_out(self, change: Change, recorded: str, done: str, *, default: bool = True) -> bool | None:
+        """Show the plan of a change, ask, and make it; return None if it is refused, and False if there was nothing to make.
+
+        ``recorded`` is the command that the history has of it. Raises its problems; then nothing is written.
+        """
+        report = change(dry_run=True, tests=None)
         if not report.changed:
             self.terminal.say("There is nothing to change.")
-            return True
+            return False
+        self._tell_plan(report)
+        if self.invocation.dry_run:
+            self.terminal.say("This is a dry run: nothing is written.")
+            return False
+        if not self.terminal.confirm("Do it?", default=default):
+            return None
+        self.invocation.recorded = recorded
+        missing = {warning.origin for warning in self.context.storage.warnings}
+        saved = self._save(change)
+        if saved is None:
+            return None
+        for origin in sorted(missing - {warning.origin for warning in self.context.storage.warnings}):
+            self.terminal.say(f"new file {origin}")
+        self.invocation.warn(warning for warning in saved.warnings if warning not in report.warnings)
+        self._tell_saved(saved, done)
+        return True
+
+    def _tell_plan(self, report: ChangeReport) -> None:
         self.terminal.say("\nThe plan:\n")
         for line in plan_lines(report.changes):
             self.terminal.say(f"  {line}")
@@ -139,27 +183,11 @@ class InteractiveSession:
             self.terminal.say(f"  {action.path}, {action.property}: {action.synopsis}")
         self.terminal.say()
         self.invocation.warn(report.warnings)
-        if self.invocation.dry_run:
-            self.terminal.say("This is a dry run: nothing is written.")
-            return True
-        if not self.terminal.confirm("Do it?", default=default):
-            return False
-        self.invocation.recorded = "; ".join(line_of(operation, self.registry) for operation in operations)
-        missing = {warning.origin for warning in self.context.storage.warnings}
-        saved = self._save(operations)
-        if saved is None:
-            return False
-        for origin in sorted(missing - {warning.origin for warning in self.context.storage.warnings}):
-            self.terminal.say(f"new file {origin}")
-        self.invocation.warn(warning for warning in saved.warnings if warning not in report.warnings)
-        self._tell_saved(saved, done)
-        self.recorder.record(operations)
-        return True
 
-    def _save(self, operations: Sequence[Operation]) -> ChangeReport | None:
-        """Carry out some operations; if a test fails, ask whether to save without it, and return None if not."""
+    def _save(self, change: Change) -> ChangeReport | None:
+        """Make a change; if a test fails, ask whether to save without it, and return None if not."""
         try:
-            return self._carry_out(operations)
+            return change(dry_run=False, tests=choose_tests(self.invocation))
         except ConfobjectsError as error:
             if not asks_for(error.diagnostics, "save-untested"):
                 raise
@@ -169,15 +197,9 @@ class InteractiveSession:
         tests = open_tests(self.invocation)
         before, tests.choice = tests.choice, "never"
         try:
-            return self._carry_out(operations)
+            return change(dry_run=False, tests=choose_tests(self.invocation))
         finally:
             tests.choice = before
-
-    def _carry_out(self, operations: Sequence[Operation]) -> ChangeReport:
-        with self.context.change(tests=choose_tests(self.invocation)) as transaction:
-            for operation in operations:
-                operation.ask(transaction)
-        return transaction.report
 
     def _tell_saved(self, report: ChangeReport, done: str) -> None:
         self.terminal.say(f"Configuration saved. {done}" if any(change.test for change in report.changes) else done)
@@ -186,6 +208,21 @@ class InteractiveSession:
             self.invocation.tests.made.clear()
         for deferred in report.deferred:
             self.terminal.say(deferred_line(deferred))
+
+
+def _as_place(choice: Choice) -> int:
+    """Return the place of a chosen label. Raises BackRequest and QuitRequest."""
+    if choice.value == QUIT:
+        raise QuitRequest
+    if choice.value == BACK:
+        raise BackRequest
+    return int(choice.value)
+
+
+def align_cells(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of cells as lines whose columns stand below one another."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [" : ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def quoted_name(obj: Any) -> str:

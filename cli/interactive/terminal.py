@@ -1,7 +1,7 @@
 """The terminal: the one place of this room that reads and writes.
 
 A question can be ended by Ctrl-D, which leaves the program (:class:`QuitRequest`), or by Ctrl-C, which the interpreter turns
-into KeyboardInterrupt. Long lists are searched as the user types; a dumb terminal asks until one entry is left.
+into KeyboardInterrupt: where that would lose what somebody has typed, only the second one leaves. Long lists are searched as the user types; a dumb terminal asks until one entry is left.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import os
 import select
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from confobjects.texts.visible import make_block_visible, make_visible
 
-from .choosing import END, ENTER, ESCAPE, KEYS, LONG, Choice, Menu, Search, cut, keys_of, match_places
+from .choosing import END, ENTER, ESCAPE, INDENT, KEYS, LONG, Choice, Menu, Search, cut, keys_of, match_places
+
+T = TypeVar("T")
 
 _MOST_SHOWN = 20
 _REST_OF_KEY = 0.05
@@ -43,6 +45,27 @@ class Terminal:
             self._readline: Any = readline
         except (ImportError, AttributeError):
             self._readline = None
+        self._guards: list[Callable[[], bool]] = []
+
+    @contextmanager
+    def guard(self, loses: Callable[[], bool]) -> Iterator[None]:
+        """Ask once more after Ctrl-C, as long as ``loses`` tells that leaving would lose something."""
+        self._guards.append(loses)
+        try:
+            yield
+        finally:
+            self._guards.pop()
+
+    def _ask_guarded(self, ask: Callable[[], T]) -> T:
+        """Ask a question, and again after a Ctrl-C that was not meant so. Raises KeyboardInterrupt if it was."""
+        while True:
+            try:
+                return ask()
+            except KeyboardInterrupt:
+                if not any(loses() for loses in self._guards):
+                    raise
+                self.say("\nWhat you have changed is not applied. Ctrl-C again leaves and loses it; Enter goes on.")
+                self._read_line("", "")
 
     @property
     def width(self) -> int:
@@ -63,6 +86,9 @@ class Terminal:
 
     def ask(self, prompt: str, *, present: str = "") -> str:
         """Ask for a line; ``present`` is offered for editing, if it is one line."""
+        return self._ask_guarded(lambda: self._read_line(prompt, present))
+
+    def _read_line(self, prompt: str, present: str) -> str:
         sys.stdout.flush()
         if self._readline is not None and present and present.isprintable():
             self._readline.set_startup_hook(lambda: self._readline.insert_text(present))
@@ -75,19 +101,29 @@ class Terminal:
             if self._readline is not None:
                 self._readline.set_startup_hook(None)
 
-    def ask_secret(self, name: str) -> str:
-        """Ask for a text that is not shown, twice; an empty one is no answer. Ask again until both are the same."""
+    def ask_secret(self, name: str, typed: str = "") -> str:
+        """Ask for a text that is not shown, twice; an empty one is no answer. Ask again until both are the same.
+
+        ``typed`` is a first answer that was given already.
+        """
+        while True:
+            first = typed or self._ask_unseen(f"{name} (not shown): ")
+            if not first or self._ask_unseen(f"{name} again: ") == first:
+                return first
+            typed = ""
+            self.say("The two entries differ. Please type both again.")
+
+    def _ask_unseen(self, prompt: str) -> str:
+        return self._ask_guarded(lambda: self._read_unseen(prompt))
+
+    def _read_unseen(self, prompt: str) -> str:
         from getpass import getpass
 
-        while True:
-            try:
-                first = getpass(f"{name} (not shown): ")
-                if not first or getpass(f"{name} again: ") == first:
-                    return first
-            except EOFError:
-                self.say()
-                raise QuitRequest from None
-            self.say("The two entries differ. Please type both again.")
+        try:
+            return getpass(prompt)
+        except EOFError:
+            self.say()
+            raise QuitRequest from None
 
     def confirm(self, question: str, *, default: bool) -> bool:
         """Ask for yes or no."""
@@ -115,17 +151,26 @@ class Terminal:
             if answer.strip():
                 self.say(f'"{answer.strip()}" is not one of the choices.')
 
-    def pick(self, question: str, labels: Sequence[str]) -> int:
+    def choose_unseen(self, menu: Menu) -> Choice | str:
+        """Print a menu and read the answer without showing it; return what was chosen, or a text that is no choice."""
+        self.say("\n".join(menu.lines(self.width)))
+        answer = self._ask_unseen(menu.prompt)
+        choice = menu.find_choice(answer)
+        return answer if choice is None else choice
+
+    def pick(self, question: str, labels: Sequence[str], heading: str = "") -> int:
         """Ask for one entry of a long list, with a search, and return its place. Raises BackRequest."""
         if self.can_move_cursor:
             self.say(f"\n{question}")
-            return self._pick_by_search(Search(tuple(labels)))
-        return self._pick_by_narrowing(question, labels)
+            return self._ask_guarded(lambda: self._pick_by_search(Search(tuple(labels), heading=heading)))
+        return self._pick_by_narrowing(question, labels, heading)
 
-    def _pick_by_narrowing(self, question: str, labels: Sequence[str]) -> int:
+    def _pick_by_narrowing(self, question: str, labels: Sequence[str], heading: str) -> int:
         places = list(range(len(labels)))
         while True:
             self.say(f"\n{question}\n")
+            if heading:
+                self.say(cut(f"{INDENT}{heading}", self.width))
             for place in places[:_MOST_SHOWN]:
                 self.say(cut(f"{place + 1:>4})  {labels[place]}", self.width))
             if len(places) > _MOST_SHOWN:

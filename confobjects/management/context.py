@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from confobjects.management.changing.requests.draft import Given
     from confobjects.management.changing.transaction import Transaction
     from confobjects.management.changing.trials import OpenTests
+    from confobjects.management.documents.applying import See
     from confobjects.management.documents.comparing import States
     from confobjects.management.history.records import HistoryRecord, Objects
     from confobjects.management.resealing import ResealReport
@@ -264,21 +265,20 @@ class ManagementContext:
             tx.rename(kind, name, new_name)
         return tx.report
 
-    def apply(  # noqa: PLR0913 - the options of an application, by keyword
+    def apply(
         self,
         wanted: States,
         *,
         prune: bool = False,
-        recreate: bool = False,
-        own: Sequence[str] = (),
         dry_run: bool = False,
         tests: OpenTests | None = None,
+        see: See | None = None,
     ) -> ChangeReport:
         """Make stored objects match the wanted ones. See :func:`applying.bring_about` for the options."""
         from confobjects.management.documents.applying import bring_about, find_expected
 
         with self.change(dry_run=dry_run, expected=find_expected(wanted), tests=tests) as tx:
-            bring_about(tx, wanted, prune=prune, recreate=recreate, own=own)
+            bring_about(tx, wanted, prune=prune, see=see)
         return tx.report
 
     def reseal(self, *, dry_run: bool = False, all_stale: bool = False, abandon: bool = False) -> ResealReport:

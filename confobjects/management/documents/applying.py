@@ -13,7 +13,7 @@ Laws of this module:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.definitions.model import HOLDER_KIND
@@ -50,20 +50,12 @@ def plan_operations(
     return [*made, *planner.plan_deletions()]
 
 
-def bring_about(
-    transaction: Transaction,
-    wanted: States,
-    *,
-    prune: bool = False,
-    recreate: bool = False,
-    own: Sequence[str] = (),
-) -> None:
-    """Make the stored objects match the wanted ones in a transaction; with ``prune`` others are deleted.
+See = Callable[[Sequence[Operation]], None]
+"""Told of the operations that a document comes to, before they are asked for; what it raises ends the change."""
 
-    Read-only values of objects that are there stay, with a warning for each. With ``recreate`` a new object takes the place of
-    one with other read-only values; those of a singleton are refused then. ``own`` names properties that stay too, without a
-    warning: ``PROPERTY`` or ``KIND.PROPERTY``. Raises what :func:`plan_operations` raises.
-    """
+
+def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False, see: See | None = None) -> None:
+    """Make the stored objects match the wanted ones in a transaction. Raises what :func:`plan_operations` and ``see`` raise."""
     transaction.take_sealed()
     wanted = bind_states(wanted, transaction.registry)
     there = take_snapshot(transaction.site, transaction.below).objects
@@ -75,7 +67,10 @@ def bring_about(
     transaction.prunes = prune
     if prune:  # what stays, because it is no object
         transaction.problems.extend(find_strays(transaction.site, transaction.below))
-    for operation in plan_operations(there, wanted, transaction.registry, prune=prune, recreate=recreate):
+    operations = plan_operations(there, wanted, transaction.registry, prune=prune)
+    if see is not None:
+        see(operations)
+    for operation in operations:
         operation.ask(transaction)
 
 
