@@ -13,7 +13,7 @@ PYTEST =
 WORKERS = 3
 
 .NOTPARALLEL:
-.PHONY: help demo test interop interop-opendj check lint types imports docs-check docs man screenshots coverage endurance format bench mutants fuzz audit clean
+.PHONY: help demo test interop interop-opendj check lint types imports docs-check man screenshots recording coverage endurance format bench mutants fuzz audit clean
 
 help:
 	@echo 'make demo    show the main job on this machine: configure a mail server, send a mail through it'
@@ -24,6 +24,7 @@ help:
 	@echo 'make docs    make the site of the documentation, with search, in build/site'
 	@echo 'make man     write the manual pages to build/man/man1'
 	@echo 'make screenshots take the pictures of README and guide anew, from the running console'
+	@echo 'make recording record the menus anew, for README'
 	@echo 'make coverage run the tests and measure which lines they reach'
 	@echo 'make endurance run the tests that act at random for longer'
 	@echo 'make bench   measure; the results go to benchmarks/results/'
@@ -56,6 +57,10 @@ screenshots:
 	$(SETUP) test
 	@$(PY) -m tests.servers.packages chromium postfix
 	@$(PY) -m tests.web.browser.screenshots
+
+recording:
+	$(SETUP) test
+	@$(PY) -m tests.cli.recording
 
 check: lint types imports docs-check
 
