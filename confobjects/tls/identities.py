@@ -1,4 +1,4 @@
-"""Key stores: the client's own certificate and its key, PEM or PKCS #12 (RFC 7292)."""
+"""Key stores: the client's own certificate and its key, PEM, PKCS #12 (RFC 7292), JKS or BCFKS."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, Final
 from confobjects import inputs
 from confobjects.records import Record
 from confobjects.tls.forking import OPENSSL
-from confobjects.tls.keystores import OwnKey
-from confobjects.tls.stores import StoreProblem, open_pkcs12
+from confobjects.tls.keystores import OwnKey, open_key_store
+from confobjects.tls.stores import StoreProblem, detect_type, open_pkcs12
 
 _PEM: Final = b"-----BEGIN "
 
@@ -48,9 +48,12 @@ def load_identity(context: ssl.SSLContext, identity: Identity | OwnKey) -> None:
     if _PEM in identity.data:
         _load_chain(context, identity.path, identity.password)
         return
+    if detect_type(identity.data) in _OF_JAVA:
+        load_identity(context, _open_java_store(identity))
+        return
     store = open_pkcs12(identity.data, identity.password)
     if store is None:
-        message = "it is neither a PEM file nor a PKCS #12 file that this password opens"
+        message = "it is neither a PEM, JKS or BCFKS file, nor a PKCS #12 file that this password opens"
         raise StoreProblem("wrong-password", message, _ADVICE)
     if store.key is None or store.cert is None:
         raise StoreProblem("empty", "it contains no certificate with its key", _ADVICE)
@@ -60,7 +63,17 @@ def load_identity(context: ssl.SSLContext, identity: Identity | OwnKey) -> None:
     _load_copy(context, store.key, b"".join(every))
 
 
-_ADVICE: Final = "Give a PEM file, or a PKCS #12 file and its password."
+def _open_java_store(identity: Identity) -> OwnKey:
+    try:
+        return open_key_store(identity.data, "", identity.password)
+    except StoreProblem as problem:
+        if problem.kind != "alias":
+            raise
+        raise StoreProblem(problem.kind, str(problem), "Keep one key in it.") from None
+
+
+_OF_JAVA: Final = ("JKS", "BCFKS")
+_ADVICE: Final = "Give a PEM file, or a PKCS #12, JKS or BCFKS file and its password."
 
 
 def _load_copy(context: ssl.SSLContext, key: Any, certificates: bytes) -> None:

@@ -1,7 +1,7 @@
 """Key stores: their bytes in, one private key with its certificates out. One reader per format in :data:`KEY_FORMATS`.
 
 PKCS #12 is RFC 7292, a private key in PEM RFC 7468; JKS is the format of the Java runtime, which protects a key as
-``sun.security.provider.KeyProtector`` does.
+``sun.security.provider.KeyProtector`` does; BCFKS is that of Bouncy Castle (``org.bouncycastle.asn1.bc``).
 
 Laws:
 
@@ -31,9 +31,11 @@ from confobjects.tls.stores import (
     JavaStream,
     StoreProblem,
     damage_problem,
+    decrypt_bcfks,
     detect_type,
     open_pkcs12,
     password_problem,
+    read_bcfks_entries,
     read_java_certificate,
     read_pem,
     require_few_rounds,
@@ -216,11 +218,46 @@ def _open_jks_key(protected: bytes, password: str) -> Any:
     return _load(load_der_private_key, bytes(plain), "", encrypted=False)
 
 
+# -- BCFKS -------------------------------------------------------------------------------------------------------------
+
+_PRIVATE_KEY: Final = 1
+
+
+def _read_bcfks_keys(data: bytes, password: str) -> list[KeyEntry]:
+    return [
+        one for entry in read_bcfks_entries(data, password)[:_MOST_KEYS] for one in _read_bcfks_key(entry, password)
+    ]
+
+
+def _read_bcfks_key(entry: der.Element, password: str) -> Iterator[KeyEntry]:
+    """Yield the key of an entry, if it has one: with the certificates that Bouncy Castle keeps beside it."""
+    try:
+        kind, alias, _, _, content, *_ = entry.children
+        if kind.integer == _PRIVATE_KEY:
+            protected, chain = der.read_element(content.content).children
+            certificates = tuple(one.whole for one in chain.children)
+            name = alias.content.decode("utf-8", "replace")
+            yield KeyEntry(name, lambda: _open_bcfks_key(protected, password), certificates)
+    except (ValueError, IndexError):
+        raise damage_problem() from None
+
+
+def _open_bcfks_key(protected: der.Element, password: str) -> Any:
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+    try:
+        plain = decrypt_bcfks(protected, password, "PRIVATE_KEY_ENCRYPTION")
+    except (ValueError, IndexError, KeyError):
+        raise damage_problem() from None
+    return _load(load_der_private_key, plain, "", encrypted=False)
+
+
 # -- the table ---------------------------------------------------------------------------------------------------------
 
 KEY_FORMATS: Final[Mapping[str, Callable[[bytes, str], list[KeyEntry]]]] = {
     "PKCS12": _read_pkcs12_keys,
     "JKS": _read_jks_keys,
+    "BCFKS": _read_bcfks_keys,
     "PEM": _read_pem_keys,
 }
 """Type -> reader. It takes bytes and password, returns the keys, and raises :class:`~confobjects.tls.stores.StoreProblem`."""

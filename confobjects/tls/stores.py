@@ -264,11 +264,22 @@ _MOST_MEMORY: Final = 256 << 20
 def read_bcfks(data: bytes, password: str) -> tuple[bytes, ...]:
     """Return the trusted certificates of a BCFKS store. Its integrity is always checked."""
     try:
+        return tuple(
+            one.children[4].content for one in read_bcfks_entries(data, password) if one.children[0].integer == 0
+        )
+    except (ValueError, IndexError):
+        raise damage_problem() from None
+
+
+def read_bcfks_entries(data: bytes, password: str) -> tuple[der.Element, ...]:
+    """Return the entries of a BCFKS store (``ObjectData``): type, alias, two dates, content."""
+    try:
         stored, check = der.read_element(data).children
         _check_integrity(stored, check, password)
-        content = _decrypt_content(stored, password) if stored.children[0].tag == der.SEQUENCE else stored
-        entries = content.children[4]
-        return tuple(one.children[4].content for one in entries.children if one.children[0].integer == 0)
+        content = stored
+        if stored.children[0].tag == der.SEQUENCE:
+            content = der.read_element(decrypt_bcfks(stored, password, "STORE_ENCRYPTION"))
+        return content.children[4].children
     except (ValueError, IndexError, KeyError):
         raise damage_problem() from None
 
@@ -281,7 +292,11 @@ def _check_integrity(stored: der.Element, check: der.Element, password: str) -> 
         raise password_problem(password)
 
 
-def _decrypt_content(stored: der.Element, password: str) -> der.Element:
+def decrypt_bcfks(stored: der.Element, password: str, purpose: str) -> bytes:
+    """Return what is encrypted (``EncryptedPrivateKeyInfo``, RFC 5958) with a key that is derived for a purpose.
+
+    Raises ValueError, IndexError and KeyError for what is damaged, and StoreProblem.
+    """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESCCM
     from cryptography.hazmat.primitives.keywrap import (
@@ -293,14 +308,14 @@ def _decrypt_content(stored: der.Element, password: str) -> der.Element:
     if algorithm.children[0].oid != _PBES2:
         raise ValueError("an algorithm that is not known")
     derivation, cipher = algorithm.children[1].children
-    key = _derive_key(derivation, password, "STORE_ENCRYPTION", 32)
+    key = _derive_key(derivation, password, purpose, 32)
     try:
         if cipher.children[0].oid == _AES_256_CCM:
             nonce, *length = cipher.children[1].children
             tag_length = length[0].integer if length else 12
-            return der.read_element(AESCCM(key, tag_length).decrypt(nonce.content, secret.content, None))
+            return AESCCM(key, tag_length).decrypt(nonce.content, secret.content, None)
         if cipher.children[0].oid == _AES_256_WRAP_PAD:
-            return der.read_element(aes_key_unwrap_with_padding(key, secret.content))
+            return aes_key_unwrap_with_padding(key, secret.content)
     except (InvalidTag, InvalidUnwrap):
         raise password_problem(password) from None
     raise ValueError("an algorithm that is not known")

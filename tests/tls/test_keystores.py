@@ -20,13 +20,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confobjects.tls.contexts import Recipe, context_for
+from confobjects.tls.identities import Identity, load_identity
 from confobjects.tls.keystores import KEY_FORMATS, OwnKey, open_key_store, read_key_store
 from confobjects.tls.stores import StoreProblem
 from tests.servers.certificates import Authority, Certificate
 
 STORES = Path(__file__).parents[1] / "transport" / "stores"
 PIN = "changeit"
-FILES = {"PKCS12": "keys.p12", "JKS": "keys.jks", "PEM": "key.pem"}
+FILES = {"PKCS12": "keys.p12", "JKS": "keys.jks", "BCFKS": "keys.bcfks", "PEM": "key.pem"}
 """Stores made by Java's keytool, with the keys ``one`` and ``two``; and one key, encrypted, in PEM."""
 BETWEEN = Authority("Between", above=Authority("Top"))
 OWN = BETWEEN.issue("client.example")
@@ -108,7 +109,7 @@ def test_an_rsa_key_does_as_well() -> None:
 # -- several keys --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["PKCS12", "JKS"])
+@pytest.mark.parametrize("kind", ["PKCS12", "JKS", "BCFKS"])
 def test_of_several_keys_none_is_chosen_silently(kind: str) -> None:
     data = (STORES / FILES[kind]).read_bytes()
     found = problem(data, kind, PIN)
@@ -147,7 +148,7 @@ def test_an_alias_is_foreign_text() -> None:
         (OWN.key_store("canary"), "no-password"),
         (BETWEEN.pkcs12(""), "no-key"),
         ((STORES / "ca.jks").read_bytes(), "no-key"),
-        ((STORES / "ca.bcfks").read_bytes(), "damaged"),
+        ((STORES / "ca.bcfks").read_bytes(), "no-password"),
         ((STORES / "own-key.jks").read_bytes(), "no-password"),
     ],
 )
@@ -155,8 +156,40 @@ def test_a_useless_store(data: bytes, kind: str) -> None:
     assert problem(data).kind == kind
 
 
+def test_a_store_of_bouncy_castle_without_a_key() -> None:
+    assert problem((STORES / "ca.bcfks").read_bytes(), pin=PIN).kind == "no-key"
+
+
+@pytest.mark.parametrize("at", [*range(3, 1800, 97)])
+def test_a_damaged_store_of_bouncy_castle(at: int) -> None:
+    data = bytearray((STORES / "keys.bcfks").read_bytes())
+    data[at] ^= 0x55
+    problem(bytes(data), pin=PIN, alias="one")
+
+
+@pytest.mark.parametrize("name", ["own-key.jks", "own-key.bcfks"])
+def test_the_connection_to_a_directory_shows_the_key_of_a_store_of_java(name: str) -> None:
+    context = context_for(Recipe(blind=True))
+    load_identity(context, Identity(name, (STORES / name).read_bytes(), PIN))
+    with pytest.raises(StoreProblem, match="password"):
+        load_identity(context, Identity(name, (STORES / name).read_bytes(), "canary-wrong"))
+
+
+@pytest.mark.parametrize("name", ["keys.jks", "keys.bcfks"])
+def test_the_connection_takes_a_store_with_one_key_only(name: str) -> None:
+    with pytest.raises(StoreProblem, match="it contains several keys: one, two") as caught:
+        load_identity(context_for(Recipe(blind=True)), Identity(name, (STORES / name).read_bytes(), PIN))
+    assert caught.value.advice == "Keep one key in it."
+
+
 @pytest.mark.parametrize(
-    "data", [OWN.key_store(PIN), OWN.pem + encrypted(OWN.key), (STORES / "own-key.jks").read_bytes()]
+    "data",
+    [
+        OWN.key_store(PIN),
+        OWN.pem + encrypted(OWN.key),
+        (STORES / "own-key.jks").read_bytes(),
+        (STORES / "own-key.bcfks").read_bytes(),
+    ],
 )
 def test_a_wrong_pin(data: bytes) -> None:
     assert problem(data, pin="canary-wrong").kind == "wrong-password"

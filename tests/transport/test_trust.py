@@ -137,6 +137,10 @@ def test_a_damaged_store_is_a_problem_in_words(noise: bytes, kind: str, at: int,
     assert all(isinstance(one, bytes) for one in found)
 
 
+def test_a_store_of_bouncy_castle_for_fips() -> None:
+    assert read_store((STORES / "ca-fips.bcfks").read_bytes(), "", PIN) == (certificate(),)
+
+
 @pytest.mark.parametrize("at", [2, 8, 20, 60, 120, 300, 700, 830])
 def test_a_damaged_bcfks_store(at: int) -> None:
     data = bytearray((STORES / "ca.bcfks").read_bytes())

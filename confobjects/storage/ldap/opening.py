@@ -41,7 +41,7 @@ def open_url(  # noqa: PLR0913 - each is a command line option, passed by keywor
 
     ``mechanism`` is "anonymous", "simple" or "external". Without it, a ``bind_dn`` means simple, and a socket
     (``ldapi``) or a client certificate means external. ``trust_store`` is a PEM, PKCS #12, JKS, JCEKS or BCFKS file,
-    ``key_store`` a PEM or PKCS #12 file. ``history`` is the number of changes that the directory's history keeps.
+    ``key_store`` a PEM, PKCS #12, JKS or BCFKS file. ``history`` is the number of changes that the directory's history keeps.
 
     What lies at ``cn=config``, or below it, is the configuration of the server itself, and so it is with
     ``server_schema``: nothing of ours is kept there. The history and all else then lie in the storage at

@@ -260,12 +260,15 @@ def test_what_waits_for_a_restart_ends_with_one(opendj: OpenDj) -> None:
         ctx.undo(1)
 
 
-@pytest.mark.parametrize("kind", ["JKS", "PKCS12"])
+@pytest.mark.parametrize("kind", ["JKS", "PKCS12", "BCFKS"])
 def test_the_connection_trusts_what_a_store_of_java_holds(opendj: OpenDj, tmp_path: Path, kind: str) -> None:
     store = tmp_path / "trust"
     words = ("-importcert", "-noprompt", "-alias", "authority", "-file", str(opendj.authority_file))
     place = ("-keystore", str(store), "-storetype", kind, "-storepass", "changeit")
-    subprocess.run(["keytool", *words, *place], check=True, capture_output=True)
+    jar = opendj.home / "lib" / "org.bouncycastle.bc-fips.jar"
+    name = "org.bouncycastle.jcajce.provider.BouncyCastleFipsProvider"
+    provider = ("-providername", "BCFIPS", "-providerclass", name, "-providerpath", str(jar)) if kind == "BCFKS" else ()
+    subprocess.run(["keytool", *words, *place, *provider], check=True, capture_output=True)
     with connect(opendj.tls_url, trust_store=str(store), trust_store_password="changeit") as ctx:
         assert ctx.get(GLOBAL).values["size-limit"] == ("1000",)
 
