@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -217,6 +218,45 @@ def test_a_server_that_takes_no_changes_says_so_and_keeps_what_it_has(
         assert "operation restricted" in refused.err
         assert managed.find("olcWriteTimeout") == []
         assert command("history").out == "There are no changes.\n"
+
+
+def test_a_server_of_389_ds_whose_data_take_no_changes_still_takes_those_of_its_configuration(
+    own_ds389: Ds389, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its switch is about the data. The configuration goes on taking changes, so that the switch can be taken back."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    managed = manage_ds389(own_ds389)
+    command = as_operator(managed)
+    managed.put("nsslapd-readonly", "on")
+    try:
+        with pytest.raises(subprocess.CalledProcessError):  # its data take none
+            managed.edit("dn: dc=example,dc=com\nchangetype: modify\nreplace: description\ndescription: x\n")
+        assert command("set-server-settings-prop", "--set", f"{managed.setting}:91").status == 0
+        assert managed.find(managed.attribute) == ["91"]
+    finally:
+        managed.put("nsslapd-readonly", "off")
+        assert command("undo", "1").status == 0
+
+
+@pytest.mark.parametrize("way", ["389-ds", "slapd"])
+def test_watch_tells_what_others_change_on_a_server(
+    way: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    server = request.getfixturevalue("own_ds389" if way == "389-ds" else "own_slapd")
+    managed = manage_ds389(server) if way == "389-ds" else manage_slapd(server)
+    command = as_operator(managed)
+    with CommandProcess(*as_words(managed), "watch", "--count", "2", "-s") as watcher:
+        watcher.err.until(lambda line: line.startswith(f"watching {managed.url}: "))
+        managed.put(managed.attribute, "92")
+        by_hand = watcher.out.until(lambda line: line)
+        assert command("set-server-settings-prop", "--set", f"{managed.setting}:93").status == 0
+        by_us = watcher.out.until(lambda line: line)
+        assert watcher.process.wait(LONG) == 0
+    told = [line.split("\t")[1:] for line in (by_hand, by_us)]
+    number = [(cells[0], cells[-1].partition(" -> ")[2]) for cells in told]
+    assert number == [("-", "92"), ("1", "93")], told
+    assert command("undo", "1").status == 0
 
 
 def test_an_environment_names_the_place_of_the_state(
