@@ -11,7 +11,9 @@
     with confobjects.live("ldif:config.ldif") as live:  # the same, kept true while the file changes
         live["mail-server", "one"]["smtp-server"].port
 
-Names are loaded when they are first used, so that a program pays only for what it calls.
+Names are loaded when they are first used, so that a program pays only for what it calls. ``dir(confobjects)`` lists them,
+``help(confobjects.open)`` explains one. ``confobjects.errors`` has every error, ``confobjects.testing`` what tests of a program
+need. The guide has a page "From Python", with every option.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ __all__ = [
     "EffectiveObject",
     "Mailer",
     "ManagementContext",
+    "Outgoing",
     "PropertyChanges",
     "__version__",
     "live",
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from confobjects.service.tokens import mailer
     from confobjects.startup import load, open  # noqa: A004 - confobjects.open is the public verb
     from confobjects.transport.mailer import Mailer
+    from confobjects.transport.outgoing import Outgoing
 
 _HOMES = {
     "ConfobjectsError": "confobjects.errors",
@@ -58,6 +62,7 @@ _HOMES = {
     "EffectiveObject": "confobjects.objects.effective",
     "Mailer": "confobjects.transport.mailer",
     "ManagementContext": "confobjects.management",
+    "Outgoing": "confobjects.transport.outgoing",
     "PropertyChanges": "confobjects.objects.changes",
     "live": "confobjects.following",
     "load": "confobjects.startup",
@@ -78,3 +83,8 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names, also those that are not loaded yet, and nothing else."""
+    return sorted(__all__)

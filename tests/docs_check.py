@@ -1,4 +1,4 @@
-"""What is generated from the definitions: written with ``--write``, else compared with what is committed.
+"""What is generated from the definitions and from docstrings: written with ``--write``, else compared with what is committed.
 
 Run as ``python -m tests.docs_check``; ``make check`` does.
 """
@@ -17,6 +17,7 @@ from confobjects.mapping.ldap_schema import build_schema as ldap_schema
 from confobjects.reference.markdown import pages
 from confobjects.reference.outputs import schemas
 from confobjects.reference.stubs import render_stub
+from tests.docs import api
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,6 +26,7 @@ def generated() -> dict[Path, str]:
     """Return every generated file with the text it has to have."""
     known = load_registry()
     files = {ROOT / "docs" / "reference" / name: text for name, text in {**pages(known), **mail_pages()}.items()}
+    files[ROOT / "docs" / "reference" / "python.md"] = api.render()
     files[ROOT / "schemas" / "managed-object.schema.json"] = json.dumps(build_metaschema(), indent=2) + "\n"
     files[ROOT / "confobjects" / "objects" / "typed.pyi"] = render_stub(known)
     for form in FORMATS:

@@ -89,6 +89,11 @@ class Live(Lookups):
     def __contains__(self, key: object) -> bool:
         return key in self.configuration
 
+    def __repr__(self) -> str:
+        if self._loop is None:
+            return "<a live configuration that is not entered yet>"
+        return f"<live: {self.configuration!r}, {self._describe()}>"
+
     @property
     def waiting(self) -> tuple[Waiting, ...]:
         """What is stored and not in effect yet, with the actions that it waits for; sorted by path."""

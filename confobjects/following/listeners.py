@@ -28,6 +28,9 @@ class Listener:
         self._leave = leave
         self.name = getattr(function, "__qualname__", type(function).__name__)
 
+    def __repr__(self) -> str:
+        return f"<listener {self.name} for {self.place or 'all objects'}>"
+
     def hears(self, path: ManagedObjectPath) -> bool:
         """Tell whether the listener hears of an object."""
         if self.place is None:

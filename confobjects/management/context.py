@@ -42,6 +42,9 @@ class ManagementContext:
         """The definitions: a change of those that the configuration holds makes others."""
         return self.site.registry
 
+    def __repr__(self) -> str:
+        return f"<the objects of {self.storage.url}>"
+
     def __enter__(self) -> Self:
         return self
 

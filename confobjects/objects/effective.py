@@ -280,3 +280,7 @@ class EffectiveConfiguration(Lookups):
 
     def __len__(self) -> int:
         return len(self._judged)
+
+    def __repr__(self) -> str:
+        count = f"{len(self)} object{'' if len(self) == 1 else 's'}"
+        return f"<the configuration of {self.url or 'no storage'}: {count}>"

@@ -199,7 +199,7 @@ def index_page(registry: Registry) -> str:
         "",
         "Also: [all properties](properties.md), [syntaxes of values](syntaxes.md), [subcommands](subcommands.md),",
         "[exit codes](exit-codes.md), [JSON output](output.md), [SMTP properties](smtp-properties.md), and",
-        "[what failures of mail mean](mail-diagnoses.md).",
+        "[what failures of mail mean](mail-diagnoses.md). For programs: [Python API](python.md).",
     ]
     return "\n".join(lines) + "\n"
 

@@ -88,6 +88,10 @@ class MailService:
         self._is_closed = False
         self._process = 0
 
+    def __repr__(self) -> str:
+        state = "not entered yet" if not self._process else "closed" if self._is_closed else "open"
+        return f"<the mail service, {state}>"
+
     # -- its life ----------------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:

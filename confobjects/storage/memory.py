@@ -51,6 +51,9 @@ class MemoryStorage:
         self._reports: dict[str, str] = {}
         self._tests: dict[str, str] = {}
 
+    def __repr__(self) -> str:
+        return f"<a storage in memory below {self.base}>"
+
     @property
     def holds_alike(self) -> bool:
         """Whether entries have equal names."""

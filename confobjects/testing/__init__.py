@@ -40,6 +40,10 @@ class DictResolver:
     def __init__(self, values: Mapping[str, str]) -> None:
         self.values = values
 
+    def __repr__(self) -> str:
+        """Tell which values there are; a value may be a secret."""
+        return f"<values of {', '.join(self.values) or 'nothing'}>"
+
     def __call__(self, need: Need) -> Found | NotFound | Failed:
         """Return the value of a need. Commas separate values if several are possible."""
         text = self.values.get(str(need))

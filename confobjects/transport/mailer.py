@@ -86,6 +86,9 @@ class Mailer:
         self._single.read()
         self._pools: Fleets | None = None
 
+    def __repr__(self) -> str:
+        return f"<mail through {', '.join(plan.server for plan in self.plans) or 'no mail server'}>"
+
     @property
     def plans(self) -> tuple[DeliveryPlan, ...]:
         """The plans of the mail servers, in the order in which they are tried."""

@@ -27,6 +27,7 @@ NEEDS = {
     "backup.md": ("SUBMISSION", "CA", "TOKENS", "REFRESH_TOKEN"),
     "mail-service.md": ("SUBMISSION", "CA"),
     "services.md": ("SUBMISSION", "CA"),
+    "python.md": ("SUBMISSION", "CA"),
     "mail-queue.md": ("SMTP_PORT",),
     "coming-from-pingone.md": ("SMTPS", "PASSWORD", "CA"),
     "coming-from-zuora.md": ("SMTPS", "SUBMISSION", "PASSWORD", "CA"),

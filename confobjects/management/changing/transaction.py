@@ -86,6 +86,9 @@ class Transaction:
         self._takes_sealed = False
         self._nested = False
 
+    def __repr__(self) -> str:
+        return f"<a change of {self.site.storage.url}; requests so far: {len(self._asked)}>"
+
     def __enter__(self) -> Self:
         self._lock.__enter__()
         self._begin()
