@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -17,10 +18,13 @@ from typing import Any
 import pytest
 
 from confobjects.builtin_definitions import METASCHEMA_FILE
+from confobjects.cli.commands import command_names
+from confobjects.definitions_loading import load_registry
 from tests.packaging.conftest import Built
 
 PARSED = "confobjects/parsed_definitions.py"
 LINKED = ("confobjects/cli/", "confobjects/schemas/")
+PAGES = {"confobjects.1", *(f"confobjects-{name}.1" for name in command_names(load_registry()))}
 OWN_VARIABLES = ("CONFOBJECTS_", "COV", "PYTHON")
 
 
@@ -42,7 +46,12 @@ def _shipped(checkout: Path) -> set[str]:
 
 def test_the_wheel_holds_every_file_of_the_library_and_no_other(built: Built, checkout: Path) -> None:
     names = {name for name in zipfile.ZipFile(built.wheel).namelist() if ".dist-info/" not in name}
-    assert names == {*_shipped(checkout), PARSED}
+    pages = {f"{_name_of(built)}.data/data/share/man/man1/{name}" for name in PAGES}
+    assert names == {*_shipped(checkout), PARSED, *pages}
+
+
+def _name_of(built: Built) -> str:
+    return "-".join(built.wheel.name.split("-")[:2])
 
 
 def test_the_wheel_has_the_definitions_as_a_module(built: Built, checkout: Path) -> None:
@@ -147,6 +156,21 @@ def test_the_installed_commands_find_their_definitions(elsewhere: Path, tmp_path
     code = "import sys; from confobjects.cli.main import main; main(sys.argv[1:]); print('json' in sys.modules)"
     get = ["get-mail-server-prop", *name, "--quiet"]
     assert _run(elsewhere / "bin" / "python", "-c", code, *get, cwd=tmp_path).splitlines()[-1] == "False"
+
+
+def test_the_manual_pages_are_installed_where_man_looks(elsewhere: Path, tmp_path: Path) -> None:
+    """Which is beside the folder of programs, if that is on the path (man-db, manpath(5))."""
+    folder = elsewhere / "share" / "man" / "man1"
+    assert {path.name for path in folder.iterdir()} == PAGES
+    assert '"CONFOBJECTS\\-GET\\-MAIL' in (folder / "confobjects-get-mail-server-prop.1").read_text("ascii").replace(
+        "-", "\\-"
+    )
+    if shutil.which("man"):
+        path = f"{elsewhere / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        found = subprocess.run(
+            ["man", "-w", "confobjects"], capture_output=True, text=True, check=False, env={"PATH": path}, cwd=tmp_path
+        )
+        assert found.stdout.strip() == str(folder / "confobjects.1"), found.stderr
 
 
 def test_the_installed_package_is_typed(elsewhere: Path, tmp_path: Path) -> None:
