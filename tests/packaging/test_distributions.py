@@ -162,9 +162,7 @@ def test_the_manual_pages_are_installed_where_man_looks(elsewhere: Path, tmp_pat
     """Which is beside the folder of programs, if that is on the path (man-db, manpath(5))."""
     folder = elsewhere / "share" / "man" / "man1"
     assert {path.name for path in folder.iterdir()} == PAGES
-    assert '"CONFOBJECTS\\-GET\\-MAIL' in (folder / "confobjects-get-mail-server-prop.1").read_text("ascii").replace(
-        "-", "\\-"
-    )
+    assert (folder / "confobjects.1").read_text("ascii").startswith('.TH "CONFOBJECTS" 1')
     if shutil.which("man"):
         path = f"{elsewhere / 'bin'}{os.pathsep}{os.environ['PATH']}"
         found = subprocess.run(
