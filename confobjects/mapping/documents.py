@@ -257,7 +257,7 @@ class _StateReader:
         word: object = data.get(UNLISTED, "kept")
         if not isinstance(word, str) or word not in UNLISTED_WORDS:
             self._add_oddity((UNLISTED,), f"this is neither {' nor '.join(UNLISTED_WORDS)}")
-        return word != "none"
+        return bool(word != "none")
 
     def _add_doubt(self, pointer: Pointer, summary: str, code: str = "broken-data", **words: Any) -> None:
         self.doubts.append(Doubt(pointer, Diagnostic(code, summary, **words)))

@@ -351,6 +351,15 @@ def test_values_that_somebody_edited_since_are_not_overwritten(ctx: ManagementCo
     assert values(ctx)["smtp-server"] == ("edited:25",)
 
 
+def test_the_same_value_in_another_spelling_is_no_edit(ctx: ManagementContext) -> None:
+    """Servers spell values of their configuration as they like."""
+    create(ctx)
+    change(ctx, use_start_tls=False)
+    put(ctx, "ds-cfg-use-start-tls", "FALSE")
+    ctx.undo(2)
+    assert "use-start-tls" not in values(ctx)
+
+
 @pytest.mark.parametrize("state", ["pending", "unclear", "edited"])
 def test_what_is_not_known_to_have_happened_is_not_taken_back(state: Any) -> None:
     class Interrupted(MemoryStorage):

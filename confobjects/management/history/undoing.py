@@ -22,7 +22,7 @@ from confobjects.errors import AccessError, ConstraintError
 from confobjects.management.changing.operations import Operation, invert_change, operation_for
 from confobjects.management.changing.reentry import select_pairs
 from confobjects.management.history import records
-from confobjects.objects.changes import ObjectChange, find_property
+from confobjects.objects.changes import ObjectChange, find_property, is_same_value
 from confobjects.objects.model import Texts
 from confobjects.objects.reading import mask_secret
 
@@ -300,7 +300,8 @@ def _find_edits(number: int, change: RecordedChange, world: World, *, filled: bo
         after = change.after.get(name, ())
         if filled and not after and prop is not None and now == prop.default.values:
             continue
-        if name not in change.secrets and now != after:
+        is_same = now == after if prop is None else is_same_value(prop, now, after)  # a server may spell it otherwise
+        if name not in change.secrets and not is_same:
             yield _describe_edit(number, change, name, f"has another value of {name}")
 
 
