@@ -90,7 +90,9 @@ def _rows(found: list[Difference]) -> list[list[str]]:
 
     rows = []
     for item in found:
-        if item.types is not None or not item.properties:
+        if item.names is not None:
+            rows.append(([str(item.path), "(name)"], item.names))
+        elif item.types is not None or not item.properties:
             rows.append(([str(item.path), "(type)"], item.types or Pair((), ())))
         rows.extend(([str(item.path), name], pair) for name, pair in item.properties.items())
     return [[*place, *map(join_values, _cells(pair)), *filter(None, [pair.remark])] for place, pair in rows]
@@ -103,6 +105,8 @@ def _cells(pair: Pair) -> tuple[Any, Any]:
 def difference_as_json(item: Difference) -> dict[str, Any]:
     """Return how one object differs, for programs."""
     made: dict[str, Any] = {"path": str(item.path), "action": item.action}
+    if item.new_path is not None:
+        made["new_path"] = str(item.new_path)
     if item.types is not None:
         made["type"] = _pair_as_json(item.types)
     return {**made, "properties": {name: _pair_as_json(pair) for name, pair in item.properties.items()}}

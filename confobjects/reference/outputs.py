@@ -536,7 +536,8 @@ _FORMS: Final[dict[str, _OutputForm]] = {
                     _object_of(
                         {
                             "path": _PATH,
-                            "action": {"enum": ["create", "modify", "delete"]},
+                            "action": {"enum": ["create", "modify", "delete", "rename"]},
+                            "new_path": {**_PATH, "description": "The path of a renamed object on the other side."},
                             "type": {**_PAIR, "description": "The short type, where it differs."},
                             "properties": {
                                 "type": "object",
@@ -544,7 +545,7 @@ _FORMS: Final[dict[str, _OutputForm]] = {
                                 "additionalProperties": _REMARKED_PAIR,
                             },
                         },
-                        ("type",),
+                        ("type", "new_path"),
                     )
                 ),
             }

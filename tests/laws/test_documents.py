@@ -24,7 +24,8 @@ from confobjects.definitions import ManagedObjectDefinition, Registry
 from confobjects.errors import ConfobjectsError, MissingMandatoryError, UsageError
 from confobjects.management import ManagementContext, Site
 from confobjects.management.documents.applying import plan_operations
-from confobjects.management.documents.comparing import States, differs, find_differences, take_snapshot
+from confobjects.management.documents.comparing import States, find_differences, take_snapshot
+from confobjects.management.documents.differing import differs
 from confobjects.management.documents.exporting import plan_creation
 from confobjects.management.documents.json import ConfigurationDocument
 from confobjects.mapping.documents import ObjectState, read, state_of, write

@@ -8,7 +8,8 @@ Laws of this module:
 3. A secret that is left open stays as it is. Secrets that are needed but not stored are all reported at once.
 4. An object whose type differs is replaced by a new one; the objects below it are kept. A singleton is never replaced: it
    takes read-only values while it has no stored values, and then no others.
-5. A read-only value of an object that is there stays as it is, unless objects are to be created anew for one.
+5. With ``prune``, an object that is there under another name is renamed, if that is certain.
+6. A read-only value of an object that is there stays as it is, unless objects are to be created anew for one.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from typing import TYPE_CHECKING
 from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import error_for
+from confobjects.expressions.openers import has_opener
 from confobjects.management.changing.operations import Operation
-from confobjects.management.documents.comparing import States, differs, take_snapshot, use_stored_names
+from confobjects.management.documents.comparing import States, take_snapshot, use_stored_names
+from confobjects.management.documents.differing import differs
+from confobjects.management.documents.renames import find_renames, move
 from confobjects.management.documents.settling import OwnProperties, settle
 from confobjects.management.strays import find_strays
 from confobjects.mapping.documents import ObjectState
@@ -60,6 +64,8 @@ def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False
     wanted = bind_states(wanted, transaction.registry)
     there = take_snapshot(transaction.site, transaction.below).objects
     wanted = use_stored_names(wanted, there, transaction.registry)
+    if prune:
+        there = _rename(transaction, there, wanted)
     wanted, left = settle(
         wanted, there, transaction.registry, OwnProperties.parse(own, transaction.registry), recreate=recreate
     )
@@ -72,6 +78,36 @@ def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False
         see(operations)
     for operation in operations:
         operation.ask(transaction)
+
+
+def _rename(transaction: Transaction, there: States, wanted: States) -> States:
+    """Rename objects that are wanted under other names, where that is certain; return the objects as they are then.
+
+    A server that renames nothing gets new objects in their place: a warning says so.
+    """
+    registry = transaction.registry
+    renames = find_renames(there, wanted, registry)
+    if transaction.site.storage.is_foreign:
+        transaction.problems.extend(_describe_replacement(old, new) for old, new in renames.items())
+        return there
+    unsure = {name for state in there.values() for name in _find_unsure(state)} if renames else set()
+    certain = {old: new for old, new in renames.items() if old.relation not in unsure}
+    for old, new in certain.items():
+        Operation("rename", old.relation, old.names, new_name=new.name or "").ask(transaction)
+    return move(there, certain)
+
+
+def _find_unsure(state: ObjectState) -> Iterator[str]:
+    """Yield the kinds of objects that an object may name in expressions, which do not follow a new name."""
+    for name, texts in state.values.items():
+        references = state.definition.properties[name].references
+        if references and any(map(has_opener, texts)):
+            yield from (reference.relation for reference in references)
+
+
+def _describe_replacement(old: ManagedObjectPath, new: ManagedObjectPath) -> Diagnostic:
+    summary = f"this looks like {new}: this server renames nothing, so that one is created anew, and this one deleted"
+    return Diagnostic("usage", summary, path=str(old), severity="warning")
 
 
 def find_expected(wanted: States) -> list[InstalledText]:

@@ -7,7 +7,8 @@ Laws of this module:
 3. Values are compared in canonical form; the order of values is no difference, because a directory keeps none.
    A property without a value has the default of its definition: it is the same whether that is stored.
 4. What no apply would change, because it is read-only, is a difference that says so.
-5. A name that is spelled otherwise than creation would store it is the stored one, unless an object has it as it is.
+5. An object that both have under different names, of one type and with the same values, is shown as renamed.
+6. A name that is spelled otherwise than creation would store it is the stored one, unless an object has it as it is.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from confobjects.diagnostics import MASK, Diagnostic
+from confobjects.management.documents.differing import differs
+from confobjects.management.documents.renames import find_renames, move
 from confobjects.mapping.documents import ObjectState, sort_states, state_of
-from confobjects.objects.changes import stored_form
 from confobjects.objects.model import Texts
 from confobjects.objects.reading import mask_secret
+from confobjects.paths import ManagedObjectPath
 from confobjects.records import Record
 from confobjects.syntaxes import ValueSyntaxError
 from confobjects.texts.visible import make_visible
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
     from confobjects.management.site import Site
     from confobjects.management.world import StorageWorld
-    from confobjects.paths import ManagedObjectPath
     from confobjects.syntaxes import Syntax
 
 States = Mapping["ManagedObjectPath", ObjectState]
@@ -57,12 +59,21 @@ class Pair(Record):
 
 
 class Difference(Record):
-    """One object that differs: only the second has it, only the first, or both with other values or another type."""
+    """One object that differs: only the second has it, only the first, or both with other values or another type.
+
+    One that both have under different names, and that is otherwise the same, is renamed to ``new_path``.
+    """
 
     path: ManagedObjectPath
-    action: Literal["create", "modify", "delete"]
+    action: Literal["create", "modify", "delete", "rename"]
     types: Pair | None
     properties: Mapping[str, Pair]
+    new_path: ManagedObjectPath | None = None
+
+    @property
+    def names(self) -> Pair | None:
+        """The names of a renamed object."""
+        return None if self.new_path is None else Pair((self.path.name or "",), (self.new_path.name or "",))
 
     @property
     def can_be_applied(self) -> bool:
@@ -88,9 +99,13 @@ def take_snapshot(site: Site, world: StorageWorld | None = None) -> Snapshot:
 
 
 def find_differences(one: States, other: States, registry: Registry) -> Iterator[Difference]:
-    """Yield the objects in which the second side differs from the first, sorted by path."""
+    """Yield the objects in which the second side differs from the first: renamed ones, then the others sorted by path."""
     other = use_stored_names(other, one, registry)
     one = use_stored_names(one, other, registry)
+    renames = find_renames(one, other, registry)
+    for old in sorted(renames, key=ManagedObjectPath.sort_key):
+        yield Difference(old, "rename", None, {}, renames[old])
+    one = move(one, renames)
     paths = {**one, **{path: state for path, state in other.items() if path not in one}}
     for state in sort_states(paths.values()):
         found = _compare_states(one.get(state.path), other.get(state.path), registry)
@@ -172,22 +187,6 @@ def _collect_names(*states: ObjectState | None) -> list[str]:
     return sorted({name for state in states if state is not None for name in (*state.values, *state.kept)})
 
 
-def differs(one: ObjectState, other: ObjectState, name: str) -> bool:
-    """Tell whether a property certainly differs between the two sides."""
-    if name in one.silent or name in other.silent:
-        return False
-    texts, others = one.values.get(name, ()), other.values.get(name, ())
-    if name in one.kept or name in other.kept:
-        return not (name in one.kept or texts) or not (name in other.kept or others)
-    if texts == others:
-        return False
-    prop = one.definition.properties.get(name)
-    there = other.definition.properties.get(name)
-    if prop is None or there is None:
-        return True
-    return stored_form(prop, texts) != stored_form(there, others)
-
-
 def _make_pair(
     definition: ManagedObjectDefinition,
     name: str,
@@ -231,6 +230,8 @@ def format_unified(found: Iterable[Difference], one: str, other: str) -> Iterato
             yield from (make_visible(f"--- {one}"), make_visible(f"+++ {other}"))
             head = False
         yield make_visible(f"@@ {difference.path} @@")
+        if difference.names is not None:
+            yield from _format_lines("name", difference.names)
         if difference.types is not None:
             yield from _format_lines("type", difference.types)
         for name, pair in difference.properties.items():

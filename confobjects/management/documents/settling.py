@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.errors import UnknownNameError
-from confobjects.management.documents.comparing import States, differs
+from confobjects.management.documents.comparing import States
+from confobjects.management.documents.differing import differs
 from confobjects.objects.reading import mask_secret
 from confobjects.records import Record
 

@@ -113,7 +113,7 @@ def _show_difference(one: Difference) -> ShownChange:
     values = tuple(ShownValue(name, pair.before, pair.after) for name, pair in one.properties.items())
     hidden = (f"{name} has another value" for name, pair in one.properties.items() if pair.another)
     remarks = (f"{name}: {pair.remark}" for name, pair in one.properties.items() if pair.remark)
-    return ShownChange(one.action, str(one.path), "", values, (*hidden, *remarks))
+    return ShownChange(one.action, str(one.path), _text_of(one.new_path), values, (*hidden, *remarks))
 
 
 def _text_of(path: object) -> str:

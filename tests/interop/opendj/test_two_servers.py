@@ -83,7 +83,13 @@ def test_one_server_becomes_like_another_and_itself_again(opendj: OpenDj, west: 
     def ask(file: str, *words: str) -> Outcome:
         return run(*words, "--propertiesFilePath", file, "-n")
 
-    number = ("create-replication-server", "--provider-name", "Multimaster Synchronization", "--set", "replication-port:25001")
+    number = (
+        "create-replication-server",
+        "--provider-name",
+        "Multimaster Synchronization",
+        "--set",
+        "replication-port:25001",
+    )
     for words in EAST:
         assert ask(here, *words).status == 0, words
     for file, own in ((here, "1"), (there, "2")):
