@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from confobjects import PropertyChanges
 from confobjects.management import ManagementContext
 from confobjects.management.documents import renames
 from confobjects.management.documents.comparing import States, find_differences, take_snapshot
@@ -74,14 +75,8 @@ def test_a_secret_that_a_document_leaves_out_is_no_other_one() -> None:
     document = {path: drop_secrets(state) for path, state in states(other).items()}
     [found] = find_differences(states(one), document, builtin())
     assert (found.action, str(found.path), str(found.new_path)) == ("rename", "/mail-server/a", "/mail-server/b")
-    other.modify("mail-server", ("b",), changes("another canary"))
+    other.modify("mail-server", ("b",), PropertyChanges(set={"auth-password": ["another canary"]}))
     assert [item.action for item in find_differences(states(one), states(other), builtin())] == ["delete", "create"]
-
-
-def changes(password: str) -> object:
-    from confobjects import PropertyChanges
-
-    return PropertyChanges(set={"auth-password": [password]})
 
 
 def test_among_very_many_none_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,9 +118,9 @@ def test_what_an_expression_names_is_created_anew() -> None:
     }
 
 
-def test_a_storage_that_renames_nothing_says_so() -> None:
+def test_a_storage_that_renames_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     ctx = stores(a="/1")
-    ctx.storage.is_foreign = True
+    monkeypatch.setattr(ctx.storage, "is_foreign", True)
     report = ctx.apply(states(stores(b="/1")), prune=True)
     assert [one.summary for one in report.warnings if one.path == "/store/a"] == [
         "this looks like /store/b: this server renames nothing, so that one is created anew, and this one deleted"

@@ -11,8 +11,9 @@ from tests.cli.sessions import Outcome, run
 from tests.docs import pages
 from tests.docs.pages import ROOT
 from tests.servers.opendj import ROOT_DN, OpenDj
+from tests.servers.processes import free_port
 
-OWN = ("--leave", "listen-port", "--leave", "key-store-file")
+OWN = ("--leave", "listen-port", "--leave", "replication-port", "--leave", "key-store-file")
 """What each server has for itself: its ports, and the path of the key store that its set-up was given."""
 
 EAST: Sequence[Sequence[str]] = (
@@ -83,17 +84,12 @@ def test_one_server_becomes_like_another_and_itself_again(opendj: OpenDj, west: 
     def ask(file: str, *words: str) -> Outcome:
         return run(*words, "--propertiesFilePath", file, "-n")
 
-    number = (
-        "create-replication-server",
-        "--provider-name",
-        "Multimaster Synchronization",
-        "--set",
-        "replication-port:25001",
-    )
+    kind = ("create-replication-server", "--provider-name", "Multimaster Synchronization")
     for words in EAST:
         assert ask(here, *words).status == 0, words
     for file, own in ((here, "1"), (there, "2")):
-        assert ask(file, *number, "--set", f"replication-server-id:{own}").status == 0
+        port = f"replication-port:{free_port()}"
+        assert ask(file, *kind, "--set", f"replication-server-id:{own}", "--set", port).status == 0
     shown = run("diff", f"properties:{there}", f"properties:{here}", *OWN, "-s")
     assert shown.status == 1
     assert "/trust-manager-provider/Partners\ttrust-store-pin\t-\t********" in shown.out
@@ -107,8 +103,9 @@ def test_one_server_becomes_like_another_and_itself_again(opendj: OpenDj, west: 
     after = read_entries(west)
     assert after.keys() == other.keys()
     different = {line for dn in after for line in set(after[dn]) ^ set(other[dn])}
-    own_names = ("ds-cfg-listen-port", "ds-cfg-key-store-file", "ds-cfg-replication-server-id", "userPassword:")
-    assert {line for line in different if not line.startswith(own_names)} == set()
+    own_names = ("listen-port", "replication-port", "key-store-file", "replication-server-id")
+    own_lines = ("userPassword:", *(f"ds-cfg-{name}:" for name in own_names))
+    assert {line for line in different if not line.startswith(own_lines)} == set()
     left = ask(there, "diff", f"properties:{here}", *OWN, "-s")
     place = "/synchronization-provider/Multimaster Synchronization/replication-server"
     assert (left.status, left.out) == (0, f"{place}\treplication-server-id\t1\t2\tread-only\n")
