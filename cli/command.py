@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -47,6 +47,7 @@ def make_command(
     from .invocation import INVOCATION, Invocation
 
     own = {parameter.name for parameter in parameters}
+    taken = {spelling for parameter in parameters for spelling in parameter.opts}
 
     def run(**values: Any) -> int | None:
         context = click.get_current_context()
@@ -74,7 +75,11 @@ def make_command(
     return StrictCommand(
         words.command,
         # Making all global options costs more than reading the configuration: only those that may be given are made.
-        params=[*parameters, *(_global_option(o) for o in OPTIONS[:-1] if words.may_have(o.spellings)), _help_option()],
+        params=[
+            *parameters,
+            *(_global_option(o, taken) for o in OPTIONS[:-1] if words.may_have(o.spellings)),
+            _help_option(),
+        ],
         callback=run,
         help=help if isinstance(help, str) else help() if words.may_have(HELP) else "",
         epilog="Global options: confobjects --help-all. They may come before or after the command.",
@@ -88,8 +93,9 @@ def normalise_name(name: str) -> str:
     return name.lower() if len(name) > 1 else name
 
 
-def _global_option(option: Option) -> click.Option:
-    declared = [*option.spellings, option.name]
+def _global_option(option: Option, taken: Collection[str]) -> click.Option:
+    """Return a global option; a spelling that the command itself has ``taken`` is the command's."""
+    declared = [*(spelling for spelling in option.spellings if spelling not in taken), option.name]
     if option.value is None:
         return click.Option(declared, is_flag=True, hidden=True)
     return click.Option(declared, metavar=option.value, multiple=option.repeat, hidden=True)

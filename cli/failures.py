@@ -62,7 +62,7 @@ def report_usage(error: click.UsageError, words: Words, output: str) -> int:
     from .words.mistakes import explain_mistake
 
     message, remedy = explain_mistake(error, words.load_definitions)
-    if not remedy and "-h" in words.rest:
+    if not remedy and "-h" in words.rest and not words.compat:
         remedy = "-h is the host name, as in dsconfig; for help use --help"
     is_unknown = isinstance(error, UnknownCommandError)
     left_out = list(warn_of_unusable(words.load_definitions())) if is_unknown else []

@@ -91,6 +91,8 @@ class Invocation:
         self.advanced = bool(self.options["advanced"])
         self.dry_run = bool(self.options["dry_run"])
         self.form = self._choose_form()
+        self.compat = self.options["compat"] is not None and self.form != "json"
+        """Whether results look like those of dsconfig."""
         self.wait = 0
         """The seconds to wait after a change; 0 for not at all."""
         if sink is None:  # a batch has checked the options of its lines
@@ -112,7 +114,7 @@ class Invocation:
     def _check_conflicts(self) -> None:
         given = {name for name, value in self.options.items() if value not in {None, False, ()}}
         if conflict := conflict_among(given):
-            raise UsageError(Diagnostic("usage", conflict))
+            raise UsageError(Diagnostic("usage", conflict, argument=conflict.split()[0]))
 
     def _parse_wait(self) -> int:
         given = self.options["wait"]
@@ -165,7 +167,7 @@ class Invocation:
 
     def tell_success(self, text: str) -> None:
         """Say that a change was made, if a person is at the terminal or --verbose asks for it."""
-        if self.tells_people and (self.verbose or sys.stdout.isatty()):
+        if self.tells_people and not self.compat and (self.verbose or sys.stdout.isatty()):
             self.say(text)
 
     # -- the configuration ---------------------------------------------------------------------------------------

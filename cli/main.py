@@ -42,11 +42,14 @@ def process() -> int:
 
 
 def _run_as_named() -> int:
-    """Run what the name says that the process was started by: a link may be called ``sendmail``."""
-    if os.path.basename(sys.argv[0]) == "sendmail":
+    """Run what the name says that the process was started by: a link may be called ``sendmail`` or ``dsconfig``."""
+    name = os.path.basename(sys.argv[0])
+    if name == "sendmail":
         from .sendmail import run_as_sendmail
 
         return run_as_sendmail(main, sys.argv[1:])
+    if name == "dsconfig":
+        os.environ["CONFOBJECTS_COMPAT"] = name
     return main()
 
 

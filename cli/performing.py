@@ -32,8 +32,13 @@ def perform(invocation: Invocation, operation: Operation, done: str) -> int:
     ):
         operation.ask(transaction)
     report = transaction.report
-    status = tell_changes(invocation, report, "" if operation.action == "delete" else done)
-    if operation.action == "delete" and report.changed and invocation.tells_people and not invocation.dry_run:
+    told = operation.action == "delete" or invocation.compat
+    status = tell_changes(invocation, report, "" if told else done)
+    if invocation.compat:
+        from .compat.changes import describe_change
+
+        invocation.say(describe_change(invocation, operation, report))
+    elif operation.action == "delete" and report.changed and invocation.tells_people and not invocation.dry_run:
         # A deletion is reported in a pipe as well: the object cannot be looked at any more.
         invocation.say(done)
         if report.number is not None:

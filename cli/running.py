@@ -56,20 +56,29 @@ def _run(words: Words, arguments: Sequence[str]) -> int:
             return _invoke(command, context)
     except click.exceptions.Exit as end:
         return end.exit_code
-    except click.UsageError as error:
-        from .failures import report_usage
+    except (click.UsageError, ConfobjectsError, UnicodeEncodeError) as error:
+        status = _report(error, words, output)
+        if not words.compat:
+            return status
+        from .compat.statuses import status_of
 
-        return report_usage(error, words, output)
-    except ConfobjectsError as error:
-        from .failures import report_error
-
-        return report_error(error, words, output, debug=words.has("--debug"))
-    except UnicodeEncodeError as error:
-        from .failures import report_usage
-
-        return report_usage(click.UsageError(f"an argument is not valid UTF-8 text ({error.reason})"), words, output)
+        return status_of(error)
     finally:
         words.opening.close()
+
+
+def _report(error: Exception, words: Words, output: str) -> int:
+    """Print what ended a command, and return the exit status of confobjects."""
+    from confobjects.errors import ConfobjectsError
+
+    from .failures import report_error, report_usage
+
+    if isinstance(error, ConfobjectsError):
+        return report_error(error, words, output, debug=words.has("--debug"))
+    if isinstance(error, UnicodeEncodeError):
+        error = click.UsageError(f"an argument is not valid UTF-8 text ({error.reason})")
+    assert isinstance(error, click.UsageError)  # noqa: S101 - the caller catches these three
+    return report_usage(error, words, output)
 
 
 def _invoke(command: click.Command, context: click.Context) -> int:

@@ -20,11 +20,16 @@ from typing import Final
 
 from confobjects.records import Record, field
 
+QUOTES: Final = "\"'"
+"""The quotes that group."""
+DSCONFIG_QUOTES: Final = '"'
+"""The quotes that group in dsconfig itself, where a single quote is an ordinary character."""
 PROGRAMS: Final = ("confobjects", "dsconfig")
 """The words that a command may begin with, as in a shell."""
 
 _BLANKS: Final = " \t\r"
 _RUN: Final = re.compile(r"""[^ \t\r\\"']+""")
+_RUN_OF_DSCONFIG: Final = re.compile(r"""[^ \t\r\\"]+""")
 _ODD: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]"
 )
@@ -81,9 +86,9 @@ class Script(Record):
     oddities: tuple[Mistake, ...] = ()
 
 
-def parse(text: str) -> Script:
-    """Return the commands in a text, and all mistakes."""
-    return _BatchScanner(text).read_script()
+def parse(text: str, quotes: str = QUOTES) -> Script:
+    """Return the commands in a text, and all mistakes. ``quotes`` are the characters that group; the others are ordinary."""
+    return _BatchScanner(text, quotes).read_script()
 
 
 def begins_command(line: str) -> bool:
@@ -108,7 +113,9 @@ def unescape_openers(text: str) -> str:
 class _BatchScanner:
     """Reads the lines; ``row`` and ``at`` are the current position."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, quotes: str) -> None:
+        self.quotes = quotes
+        self.run = _RUN if "'" in quotes else _RUN_OF_DSCONFIG
         whole = text.count("\n") == text.count("\r\n")
         self.lines = (text.replace("\r\n", "\n") if whole else text).split("\n")
         self.row = self.at = 0
@@ -176,9 +183,9 @@ class _BatchScanner:
             return True
         if character == "\\":
             return self._read_backslash(line)
-        if character in "\"'":
+        if character in self.quotes:
             return self._read_quote(character)
-        found = _RUN.match(line, self.at)
+        found = self.run.match(line, self.at)
         assert found is not None  # noqa: S101 - the character is none that begins something else
         self._check_characters(found.group())
         self._take(found.group(), len(found.group()))

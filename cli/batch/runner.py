@@ -146,7 +146,8 @@ class Batch:
             for step in self.steps:
                 self.invocation.recorded = self.summary.line_of(step)
                 goes_on = bool(step.outcome) or self._carry_out(step, place, reports)
-                self.summary.tell_step(step, progress)
+                report = reports[-1] if step.outcome == "done" and reports else None
+                self.summary.tell_step(step, progress, report)
                 progress.advance()
                 if not goes_on:
                     break

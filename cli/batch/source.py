@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from confobjects.diagnostics import MASK, Diagnostic
+from confobjects.diagnostics import MASK, Diagnostic, suggest_name
 from confobjects.errors import BrokenDataError, UsageError
 from confobjects.inputs import BIG, read_shared, size_error
 
@@ -22,10 +22,13 @@ from ..words.masking import (
     takes_secret,
 )
 from ..words.options import describe_shared
-from .dialect import BatchCommand, Piece, Word, parse
+from .dialect import QUOTES, BatchCommand, Piece, Word, parse
+from .variables import find_uses, place_of_use
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
+
+    from .variables import ProfileVariables
 
 _WIDTH: Final = 100
 """Characters of a line that are shown around a mistake."""
@@ -57,16 +60,26 @@ def _read_standard_input() -> bytes:
 class BatchSource:
     """The text of a batch. Raises BrokenDataError for data that is not UTF-8 text.
 
-    ``shared`` tells that it is in a file that other users may read.
+    ``shared`` tells that it is in a file that other users may read; ``variables`` fill its words, ``quotes`` are those that group.
     """
 
-    def __init__(self, data: bytes, origin: str, registry: Registry, *, shared: bool = False) -> None:
+    def __init__(  # noqa: PLR0913 - the text, and how it is read
+        self,
+        data: bytes,
+        origin: str,
+        registry: Registry,
+        *,
+        shared: bool = False,
+        variables: ProfileVariables | None = None,
+        quotes: str = QUOTES,
+    ) -> None:
         self.origin = origin
         self.shared = shared
+        self.variables = variables
         self._known, self._secret = registry.property_names(), registry.secret_names()
         names = "|".join(map(re.escape, self._secret)) or "(?!)"
         self._secret_name = re.compile(rf"(?:{names})[\w-]*(.?)", re.IGNORECASE | re.DOTALL)
-        self.script = parse(self._decode_text(data))
+        self.script = parse(self._decode_text(data), quotes)
         self._masks: dict[int, list[tuple[int, int]]] | None = None
 
     def _decode_text(self, data: bytes) -> str:
@@ -94,9 +107,45 @@ class BatchSource:
             for odd in self.script.oddities
         )
         found = [warning.replace(excerpt="", span=None) for warning in placed]
-        if self.shared and any(holds_secret(command.texts, self._secret) for command in self.script.commands):
+        secret = [command for command in self.script.commands if holds_secret(command.texts, self._secret)]
+        if self.shared and secret:
             found.append(describe_shared(self.origin))
+        if self.variables is not None and self.variables.shared and any(map(_uses_variables, secret)):
+            found.append(describe_shared(self.variables.origin))
         return found
+
+    def fill(self, texts: Sequence[str]) -> Sequence[str]:
+        """Return words with their variables filled, if the batch has any."""
+        return texts if self.variables is None else [self.variables.fill(text) for text in texts]
+
+    def find_unknown_variables(self, command: BatchCommand) -> Iterator[Diagnostic]:
+        """Yield a problem for each variable of a command that has no value, at its place."""
+        variables = self.variables
+        if variables is None:
+            return
+        for word in command.words:
+            for name in variables.find_unknown(word.text):
+                summary = f'there is no variable "{name}" in {variables.origin}'
+                problem = Diagnostic("usage", summary, remedy=suggest_name(name, variables.values))
+                yield self.place_problem(problem, self._piece_of_use(word, name))
+
+    def _piece_of_use(self, word: Word, name: str) -> Piece:
+        for piece in word.pieces:
+            found = place_of_use(self.script.lines[piece.row], name, piece.start, piece.end)
+            if found is not None:
+                return Piece(piece.row, *found)
+        return word.pieces[0]
+
+    def join_line(self, command: BatchCommand) -> str:
+        """Return a command in one line, as it was typed, with secrets masked."""
+        rows = sorted({piece.row for word in command.words for piece in word.pieces} | {command.piece.row})
+        return "".join(map(self._typed_row, rows)).strip()
+
+    def _typed_row(self, row: int) -> str:
+        text = self.script.lines[row].rstrip("\r")
+        for left, right in reversed(self._masked_ranges(row)):
+            text = text[:left] + MASK + text[right:]
+        return text.removesuffix("\\")
 
     # -- places ----------------------------------------------------------------------------------------------------
 
@@ -203,6 +252,10 @@ class BatchSource:
     def offer_command(self, command: BatchCommand) -> list[str]:
         """Return the words of a command to be typed: a secret is asked for, and no mask is in its place."""
         return ask_for_secrets(command.texts, self.mask_command(command), self._secret)
+
+
+def _uses_variables(command: BatchCommand) -> bool:
+    return any(True for text in command.texts for _ in find_uses(text))
 
 
 def _shift_place(place: int, left: int, right: int, *, at_end: bool) -> int:

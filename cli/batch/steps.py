@@ -39,7 +39,7 @@ _SPECIAL: Final = frozenset({"describe", "list-properties", "rename"})
 _FROM_FILE: Final = re.compile(r"(--set=)?([A-Za-z][A-Za-z0-9_-]*)<(.+)", re.DOTALL)
 _BATCH: Final = ("--batch", "-F", "--batchFilePath")
 _OF_A_LINE: Final = frozenset({"Input and output", "dsconfig", "General"})
-_OF_THE_BATCH: Final = frozenset({"dry_run", "propertiesfilepath", "nopropertiesfile"})
+_OF_THE_BATCH: Final = frozenset({"compat", "dry_run", "propertiesfilepath", "nopropertiesfile"})
 
 
 class StepContext:
@@ -166,11 +166,11 @@ class BatchStep(Sink):
 
     def parse(self) -> None:
         """Parse the words. A command that changes something hands over its operation; one that reads waits for its turn."""
-        if self.command.broken:
+        if self.command.broken or self.problems:
             self.outcome = "failed"
             return
-        words = take_apart(_rewrite_file_words(self.command.texts))
         with _FailureCatcher(self):
+            words = take_apart(self.source.fill(_rewrite_file_words(self.command.texts)))
             if words.may_have(_BATCH) and words.is_batch():
                 raise click.UsageError("a batch cannot contain another batch")
             if not words.command or words.has("--version", "-V"):
@@ -288,4 +288,6 @@ def steps_of(setting: StepContext) -> list[BatchStep]:
     for mistake, problem in zip(source.script.mistakes, source.mistakes(), strict=True):
         owner = max((step for step in steps if step.command.piece.row <= mistake.piece.row), key=lambda step: step.line)
         owner.problems.append(problem)
+    for step in steps:
+        step.problems.extend(source.find_unknown_variables(step.command))
     return steps

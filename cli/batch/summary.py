@@ -44,23 +44,33 @@ class BatchSummary:
 
     # -- the steps -------------------------------------------------------------------------------------------------
 
-    def tell_step(self, step: BatchStep, progress: ProgressBar | None = None) -> None:
-        """Print the output, the remarks and the problems of a step."""
+    def tell_step(
+        self, step: BatchStep, progress: ProgressBar | None = None, report: ChangeReport | None = None
+    ) -> None:
+        """Print the output, the remarks and the problems of a step, whose changes are in a report."""
         if self.invocation.form == "json":
             return
         remarks = [one for one in step.noted if one not in self._noted]
         self._noted.update(remarks)
         if progress is not None and (step.said or remarks or step.problems):
             progress.clear()
+        self._say_step(step, report)
+        for text in texts:
+            self.invocation.note(f"{self.origin}:{step.line}: {text}")
+        for text in problems:
+            sys.stderr.write(f"{text}\n")
+
+    def _say_step(self, step: BatchStep, report: ChangeReport | None) -> None:
+        if self.invocation.compat:
+            from ..compat.batch import tell_step
+
+            tell_step(self.invocation, step, report)
+            return
         if self.invocation.verbose or (step.said and self.invocation.tells_people):
             mark = f"  [{step.outcome}]" if self.invocation.verbose and step.outcome else ""
             self.invocation.say(f"{self.line_of(step)}{mark}")
         for text in step.said:
             self.invocation.say(text)
-        for one in remarks:
-            self.invocation.tell(one.place_at(f"{self.origin}:{step.line}"))
-        for problem in step.problems:
-            tell_problem(problem)
 
     # -- the whole -------------------------------------------------------------------------------------------------
 
@@ -81,8 +91,10 @@ class BatchSummary:
             return status
         if not told:
             for step in self.steps:
-                self.tell_step(step)
+                self.tell_step(step, report=report)
         tell_changes(self.invocation, report, "")
+        if self.invocation.compat:
+            return min(status, 1)  # dsconfig has one status for each failure of a command
         if self.invocation.tells_people:
             self.invocation.say(self._sentence())
         return status

@@ -111,6 +111,7 @@ SPECIAL: Final[dict[str, CommandRow]] = {
 """Every command that is not generated. A new one is a row and a module with a function ``build(words, registry)``."""
 
 _BATCH: Final = ("--batch", "-F", "--batchFilePath")
+_OF_A_BATCH: Final = ("--profile-variables",)
 
 
 def command_names(registry: Registry, *, hidden: bool = False) -> Iterator[str]:
@@ -128,6 +129,7 @@ def resolve(words: Words, registry: Registry | None = None) -> click.Command:
     """
     if words.may_have(_BATCH) and words.is_batch():
         return _build_command("batch", "build", words, words.load_definitions("needed"))
+    _refuse_incomplete(words)
     if not words.command and words.is_dialogue():
         return _build_command("interactive", "build", words, words.load_definitions("needed"))
     if not words.command or words.has("--version", "-V"):
@@ -147,6 +149,16 @@ def resolve(words: Words, registry: Registry | None = None) -> click.Command:
     if error is not None and not isinstance(error, UsageError):  # its definition may be what could not be read
         raise error
     raise UnknownCommandError(_describe_unknown(words, registry), words.command)
+
+
+def _refuse_incomplete(words: Words) -> None:
+    """Raise click.UsageError for a line that lacks its batch, and in the manner of dsconfig for one that lacks its command."""
+    if words.may_have(_OF_A_BATCH):
+        raise click.UsageError(f"{_OF_A_BATCH[0]} belongs to a batch, and none is named: --batch or -F")
+    if words.compat and not words.command and not words.is_dialogue():
+        from ..compat.statuses import refuse_no_command
+
+        refuse_no_command(words)
 
 
 def _describe_unknown(words: Words, registry: Registry) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..batch.dialect import DSCONFIG_QUOTES, QUOTES
 from ..batch.runner import Batch
 from ..batch.source import BatchSource, read
 from ..command import make_command
@@ -25,6 +26,7 @@ With --batch-continue-on-error each change is made by itself, and the others sta
 
 Each line is a command, with or without the word confobjects or dsconfig before it; a backslash at its end joins the
 next line; lines that begin with # are skipped. Words are quoted as in a shell. --set NAME<PATH takes a value from a file.
+With --profile-variables FILE each ${NAME} has the value that the properties file gives it; $${NAME} stays ${NAME}.
 
 Examples:
   confobjects -F changes.batch --dry-run
@@ -54,5 +56,13 @@ def _run(invocation: Invocation) -> int:
             invocation.note("Type the commands, one per line; Ctrl-D ends the batch.")
     else:
         origin = str(path)
+    named = invocation.options["profile_variables"]
+    variables = None
+    if named is not None:
+        from ..batch.variables import read_variables
+
+        variables = read_variables(named)
+    quotes = DSCONFIG_QUOTES if invocation.compat else QUOTES
     data, shared = read(path)
-    return Batch(invocation, BatchSource(data, origin, invocation.registry, shared=shared)).run()
+    source = BatchSource(data, origin, invocation.registry, shared=shared, variables=variables, quotes=quotes)
+    return Batch(invocation, source).run()

@@ -163,11 +163,17 @@ def _build_get(relation: Relation, words: Words, registry: Registry) -> click.Co
             site = context.site.replace(evaluate=invocation.make_evaluator()) if effective else context.site
             reader = site.make_reader(world)
             units = units_of(values["unit_size"], values["unit_time"], exact=invocation.form == "script")
-            wanted = choose_properties(obj.definition, values["property_"], registry, advanced=invocation.advanced)
-            shown = [show(obj, prop, reader, units, effective=effective) for prop in wanted]
-            views = _views(invocation, site, obj) if effective and not values["property_"] else ()
-            standing = None if values["property_"] else _find_standing(invocation, context, obj, world)
-            _print_object(invocation, obj, shown, views, standing, record=values["record"], origin=values["origin"])
+            named: Sequence[str] = values["property_"]
+            if invocation.compat and not effective and not values["origin"]:
+                from ..compat.objects import print_object
+
+                print_object(invocation, obj, reader, named, units, record=values["record"])
+            else:
+                wanted = choose_properties(obj.definition, named, registry, advanced=invocation.advanced)
+                shown = [show(obj, prop, reader, units, effective=effective) for prop in wanted]
+                views = _views(invocation, site, obj) if effective and not named else ()
+                standing = None if named else _find_standing(invocation, context, obj, world)
+                _print_object(invocation, obj, shown, views, standing, record=values["record"], origin=values["origin"])
             invocation.warn(context.storage.warnings)
             if context.storage.is_foreign:
                 from confobjects.management.restarting import warn_of_waiting
@@ -292,10 +298,18 @@ def _build_list(relation: Relation, words: Words, registry: Registry) -> click.C
         with invocation.open() as context:
             world = context.world()
             columns = [name.lower() for name in property_] or _default_columns(relation, registry)
-            _check_columns(relation, registry, columns)
+            if not invocation.compat:
+                _check_columns(relation, registry, columns)
             there = context.list(relation.name, parents, world, properties=columns)
             objects = [obj for obj in there if relation.lists(obj.definition, advanced=invocation.advanced)]
             units = units_of(values["unit_size"], values["unit_time"], exact=invocation.form == "script")
+            if invocation.compat:
+                from ..compat.objects import print_list
+
+                reader = context.site.make_reader(world)
+                print_list(invocation, relation, objects, columns, reader=reader, units=units)
+                invocation.warn([*context.storage.warnings, *context.strays(world)])
+                return 0
             display = ListDisplay(context.site.make_reader(world), units)
             standings = {} if property_ else _find_standings(invocation, context, objects, world)
             shown = [(obj, _cells_of(obj, columns, display), standings.get(obj.path)) for obj in objects]

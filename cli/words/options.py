@@ -116,15 +116,22 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(("--dry-run",), None, "Show what would be done, and write nothing.", "Input and output"),
     Option(("--batch",), None, "Read commands from standard input, and make all their changes as one change.", "Batch"),
     Option(("-F", "--batchFilePath"), "PATH", "Read the commands from a file.", "Batch"),
+    Option(
+        ("--profile-variables",),
+        "FILE",
+        "Fill each ${NAME} in the commands with the value that a properties file has for it.",
+        "Batch",
+    ),
     Option(("--batch-continue-on-error",), None, "Make each change by itself; continue after one that fails.", "Batch"),
     Option(("--debug",), None, "Show a traceback when something goes wrong.", "Input and output"),
+    Option(("--compat",), "dsconfig", "Print what dsconfig prints, and end with its exit status.", "Input and output"),
     Option(("--displayCommand",), None, "Show the equivalent command of each change.", "Input and output"),
     Option(("--commandFilePath",), "PATH", "Add the equivalent commands to a file.", "Input and output"),
     Option(("--propertiesFilePath",), "PATH", "The properties file with default options.", "Input and output"),
     Option(
         ("--noPropertiesFile",), None, "Read no properties file (~/.confobjects/tools.properties).", "Input and output"
     ),
-    Option(("--reportAuthzId",), None, "", "dsconfig", _OTHERS),
+    Option(("-E", "--reportAuthzId"), None, "", "dsconfig", _OTHERS),
     Option(("--usePasswordPolicyControl",), None, "", "dsconfig", _OTHERS),
     Option(("-N", "--certNickname"), "NAME", "", "dsconfig", _ONE_KEY),
     Option(("--trustStoreType",), "TYPE", "", "dsconfig", _BY_CONTENT),

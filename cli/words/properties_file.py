@@ -33,6 +33,8 @@ _NOT_HERE: Final = {
     "version",
     "batch",
     "batchfilepath",
+    "profile_variables",
+    "compat",
     "batch_continue_on_error",
 }
 """Options that belong to a single run; the file cannot set them."""
@@ -68,11 +70,11 @@ class _OptionEntry(Record):
     value_at: tuple[int, int]
 
 
-def read(path: str) -> Defaults:
-    """Return the options in a file. Raises :class:`~confobjects.errors.UsageError` with every mistake in it."""
+def read(path: str, tool: str = TOOL) -> Defaults:
+    """Return the options in a file of a tool. Raises :class:`~confobjects.errors.UsageError` with every mistake in it."""
     text, shared = _read_text(path)
     problems = Collector()
-    found: dict[str, dict[str, Any]] = {"": {}, TOOL: {}}
+    found: dict[str, dict[str, Any]] = {"": {}, tool: {}}
     for entry in _entries(text, path, problems):
         _take_entry(entry, path, found, problems)
     for level in found.values():
@@ -82,7 +84,7 @@ def read(path: str) -> Defaults:
     if problems.errors:
         remedy = "--noPropertiesFile runs without it"
         raise UsageError([p if p.remedy else p.replace(remedy=remedy) for p in problems.errors])
-    return Defaults(found[""], found[TOOL], problems.warnings)
+    return Defaults(found[""], found[tool], problems.warnings)
 
 
 def _read_text(path: str) -> tuple[str, bool]:
@@ -166,10 +168,10 @@ def _holds_secret(option: Option) -> bool:
 def _take_entry(entry: _OptionEntry, path: str, found: dict[str, dict[str, Any]], problems: Collector) -> None:
     prefix, _, key = entry.key.lower().rpartition(".")
     if prefix not in found:
-        if find_nearest(prefix, [TOOL]):
+        if tool := find_nearest(prefix, filter(None, found)):
             words = f'"{entry.key}" belongs to no known tool'
             warned = _problem(entry.line, entry.key_at, path, words, hide=entry.key_at[1])
-            problems.add(warned.replace(severity="warning", remedy=f'did you mean "{TOOL}.{key}"?'))
+            problems.add(warned.replace(severity="warning", remedy=f'did you mean "{tool}.{key}"?'))
         return  # another tool's
     option = _KEYS.get(key)
     if option is None or option.name in _NOT_HERE:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from confobjects.definitions_loading import DefinitionChoice
 from confobjects.records import Record, field
 
+from ..compat import DSCONFIG, is_wanted
 from ..opening import Opening, Reads
 from .options import ABSENT, OPTIONS
 
@@ -33,7 +34,7 @@ _BATCH: Final = frozenset({"--batch", "--batchfilepath", "-F"})
 class Words(Record):
     """A command line taken apart: the command word (empty when there is none), all other words in order, and the
     directories of further definitions. Without ``builtin`` those of the library are left out; ``family`` names what takes
-    their place, None if nothing is said. ``arguments`` are the words as they were typed, ``defaults`` the values of the
+    their place, None if nothing is said. ``compat`` says that results look like those of dsconfig. ``arguments`` are the words as they were typed, ``defaults`` the values of the
     properties file.
     """
 
@@ -44,6 +45,7 @@ class Words(Record):
     defaults: Defaults | None = None
     builtin: bool = True
     family: str | None = None
+    compat: bool = False
     opening: Opening = field(default_factory=Opening, repr=False, compare=False)
     """What was opened to find the definitions."""
 
@@ -213,18 +215,20 @@ def _split_word(word: str) -> Iterator[tuple[str, str | None]]:
 def with_defaults(words: Words) -> Words:
     """Return a command line with what the properties file says: the one it names, else the user's own, if it exists.
 
-    Raises :class:`~confobjects.errors.UsageError` for a file with mistakes.
+    In the manner of dsconfig that tool's file is read. Raises :class:`~confobjects.errors.UsageError` for a file with mistakes,
+    and for another manner.
     """
-    if words.has("--nopropertiesfile"):
+    words = words.replace(compat=is_wanted(value_of(words, "--compat")))
+    path = _find_properties_file(words)
+    if not words.compat and path is None:
         return words
-    path = value_of(words, "--propertiesfilepath")
-    if path is None:
-        path = os.path.join(os.environ.get("HOME") or os.path.expanduser("~"), ".confobjects", "tools.properties")
-        if not os.path.exists(path):
-            return words
-    from .properties_file import read
+    from .properties_file import TOOL, Defaults, read
 
-    defaults = read(path)
+    defaults = Defaults({}, {}) if path is None else read(path, DSCONFIG if words.compat else TOOL)
+    if words.compat:
+        from ..compat.defaults import DsconfigDefaults
+
+        defaults = DsconfigDefaults(defaults.general, defaults.own, defaults.warnings)
     more = defaults.own.get("definitions") or defaults.general.get("definitions", ())
     without = defaults.own.get("nobuiltindefinitions", defaults.general.get("nobuiltindefinitions", False))
     family = defaults.own.get("family", defaults.general.get("family"))
@@ -234,3 +238,15 @@ def with_defaults(words: Words) -> Words:
         builtin=words.builtin and not without,
         family=family if words.family is None else words.family,
     )
+
+
+def _find_properties_file(words: Words) -> str | None:
+    """Return the path of the properties file to read; None if there is none."""
+    if words.has("--nopropertiesfile"):
+        return None
+    named = value_of(words, "--propertiesfilepath")
+    if named is not None:
+        return named
+    home = os.environ.get("HOME") or os.path.expanduser("~")
+    path = os.path.join(home, ".opendj" if words.compat else ".confobjects", "tools.properties")
+    return path if os.path.exists(path) else None

@@ -1,6 +1,6 @@
 """Batch files with exactly what they print: ``NAME.batch`` beside ``NAME.txt``, run on the same small configuration.
 
-A first line ``# options: …`` gives further words of the command line. ``python -m tests.cli.batches`` writes the texts
+A first line ``# options: …`` gives further words of the command line, and ``NAME.properties`` the profile variables. ``python -m tests.cli.batches`` writes the texts
 again; read the difference before you commit it.
 """
 
@@ -45,8 +45,19 @@ def replayed(path: Path, directory: Path) -> str:
     file = directory / path.name
     file.write_bytes(path.read_bytes().replace(b"{dir}", str(directory).encode()))
     file.chmod(0o600)  # a warning of a file that others can read is not the subject here
-    outcome = run("-F", str(file), *options)
+    outcome = run("-F", str(file), *options, *_variables(path, directory))
     return "\n".join(shown(outcome, directory)) + "\n"
+
+
+def _variables(path: Path, directory: Path) -> list[str]:
+    """Return the option for the profile variables beside a batch, if there are any."""
+    beside = path.with_suffix(".properties")
+    if not beside.exists():
+        return []
+    file = directory / beside.name
+    file.write_bytes(beside.read_bytes())
+    file.chmod(0o600)
+    return ["--profile-variables", str(file)]
 
 
 if __name__ == "__main__":
