@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -56,8 +56,8 @@ class Menus:
             raise QuitRequest
         if choice.value == MORE:
             self.session.advanced = not self.session.advanced
-        elif isinstance(choice.value, str) and choice.value in self._on_everything:
-            self._attempt(self._on_everything[choice.value])
+        elif (action := self._find_action(choice.value)) is not None:
+            self._attempt(action)
         elif choice.key == "?":
             about = relations if choice.value == HELP else [choice.value]
             for relation in about:
@@ -66,11 +66,11 @@ class Menus:
         else:
             self._show_kind(choice.value)
 
-    @property
-    def _on_everything(self) -> Mapping[str, Callable[[], None]]:
-        """What can be done with the whole configuration, by the value of its choice."""
+    def _find_action(self, value: object) -> Callable[[], None] | None:
+        """Return what a choice does with the whole configuration, None if it does nothing of that kind."""
         past = HistoryPages(self.session)
-        return {HISTORY: past.show, UNDO: past.undo, CHECK: lambda: check_all(self.session)}
+        actions = ((HISTORY, past.show), (UNDO, past.undo), (CHECK, lambda: check_all(self.session)))
+        return next((action for name, action in actions if name == value), None)
 
     def _shown_relations(self) -> list[Relation]:
         """Return the kinds of objects to show, sorted by their names for people."""

@@ -7,7 +7,7 @@ import json
 import os
 import ssl
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -295,8 +295,9 @@ def weak_key() -> Certificate:
     ],
     ids=["another name", "no name", "expired", "early", "weak key"],
 )
-def test_what_else_is_wrong_is_never_offered_to_be_trusted(made: object, why: str, tmp_path: Path) -> None:
-    assert callable(made)
+def test_what_else_is_wrong_is_never_offered_to_be_trusted(
+    made: Callable[[], Certificate], why: str, tmp_path: Path
+) -> None:
     with server(made(), tmp_path), dialogue(*TEST) as person:
         assert person.ends() == 42
         assert why in person.shown
