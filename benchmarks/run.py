@@ -24,7 +24,7 @@ BENCHMARKS = (
     "web",
 )
 """One module each, with ``measure() -> Report``."""
-BY_NAME = ("lost_updates",)
+BY_NAME = ("lost_updates", "server_live")
 """The same, but they take long and run only if they are named."""
 
 
