@@ -17,6 +17,8 @@ from confobjects.storage import is_directory
 from .words.numbers import read_option
 from .words.options import OPTIONS
 
+ASKS: Final = "-"
+"""The value of ``--bindPassword`` that says: ask for it."""
 PASSWORD_VARIABLE: Final = "CONFOBJECTS_BIND_PASSWORD"  # noqa: S105 - its name, not a password
 
 
@@ -52,6 +54,12 @@ def storage_options(options: Mapping[str, Any], url: str) -> dict[str, Any]:
 
 def _read_password(options: Mapping[str, Any]) -> str:
     password = read_secret(options, "bindpassword") or os.environ.get(PASSWORD_VARIABLE)
+    if options["bindpassword"] == ASKS:
+        if options["no_prompt"] or not sys.stdin.isatty():
+            summary = "-w - asks for the password, and there is no terminal or --no-prompt forbids it"
+            remedy = "-j FILE or --bindPassword:env VARIABLE gives it"
+            raise UsageError(Diagnostic("usage", summary, argument="--bindPassword", remedy=remedy))
+        password = None
     if password is None and not options["no_prompt"] and sys.stdin.isatty():
         from getpass import getpass
 

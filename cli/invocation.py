@@ -162,8 +162,8 @@ class Invocation:
     def warn_of_secrets(self, typed: Collection[str]) -> None:
         """Warn of each option, by name, whose secret was typed on the command line. A file of commands is not in sight."""
         for option in OPTIONS if self.sink is None else ():
-            if option.secret and option.name in typed and self.options[option.name]:
-                self.warn_of(describe_exposure(option.spellings[-1], secret_sources(option)))
+            if option.secret and option.name in typed and self.options[option.name] not in {None, "", "-"}:
+                self.note(f"warning: {describe_exposure(option.spellings[-1], secret_sources(option))}")
 
     def tell_success(self, text: str) -> None:
         """Say that a change was made, if a person is at the terminal or --verbose asks for it."""

@@ -119,3 +119,10 @@ def test_a_directory_that_is_not_there_is_told_without_the_password(
     assert (done.status, done.out) == (20, "")
     assert "127.0.0.1" in done.err
     assert CANARY not in done.err
+
+
+def test_a_dash_for_the_password_asks_for_it_and_is_no_password() -> None:
+    refused = run("list-mail-servers", "--url", "ldap://127.0.0.1:1/dc=x", "-D", "cn=one", "-w", "-", "-n")
+    assert refused.status == 2
+    assert refused.err.startswith("-w - asks for the password, and there is no terminal or --no-prompt forbids it\n")
+    assert "on the command line" not in refused.err
