@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from confobjects.cli.batch import dialect
+from confobjects.cli.batch.variables import read_variables
 from confobjects.cli.output import followers
 from confobjects.cli.output.json import dumps
 from confobjects.cli.output.script import format_lines
@@ -214,6 +215,17 @@ def read_options_from(data: bytes) -> None:
         read_options(file.name)
 
 
+def read_variables_from(data: bytes) -> None:
+    """Read profile variables, and fill a word with each of them."""
+    with tempfile.NamedTemporaryFile(suffix=".properties") as file:
+        file.write(data)
+        file.flush()
+        variables = read_variables(file.name)
+    for name in variables.values:
+        with contextlib.suppress(UsageError):
+            variables.fill(f"x:${{{name}}}.$${{{name}}}")
+
+
 def read_any_store(data: bytes) -> None:
     stores.read_store(data, stores.detect_type(data), "password")
 
@@ -359,6 +371,7 @@ TARGETS = {
     "expressions": Target(read_expression, EXPRESSIONS, (b"&{", b"}", b"${", b"$<", b">", b"|", b"a.b", b"base64:", b"\\"), ()),
     "sources": Target(read_with_sources, EXPRESSIONS, (b"&{", b"}", b"|", b"a.b", b"y.z", b"\\&{"), ()),
     "properties": Target(read_properties, (b"a=b\n", b"! c\na\\ b : c\\\n  d\\u0041\n"), (b"=", b":", b"\\", b"\\u00", b"\n", b"\r", b"#", b" ", b"\f"), (EscapeError,)),
+    "profile variables": Target(read_variables_from, (b"HOST=mail.example.com\nport.submission : 587\n", *files("bad/batch/*.properties")), (b"=", b":", b"\\", b"\\u00e9", b"\n", b"${A}", b"&{a}", b"A", b"#"), (ConfobjectsError,)),
     "options": Target(read_options_from, (b"bindDN=cn=admin\nport=389\ndsconfig.verbose=true\n",), (b"=", b"port", b"\\", b"\n", b"define", b".", b"useSsl"), (ConfobjectsError,)),
     "documents": Target(lambda data: ConfigurationDocument(as_text(data), "fuzz.json", load_registry()), files("bad/documents/*.json"), JSON, (ConfobjectsError,)),
     "definitions": Target(read_definition, files("bad/definitions/*.json"), JSON, (ConfobjectsError,)),
