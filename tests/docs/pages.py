@@ -6,6 +6,8 @@ All blocks of a page are one session, in one empty directory. A block marked ``p
 ``text`` right after it is what it prints. A block that names a file (``json site.json``, ``python site.py``) is written
 into it. Other blocks (``sh``, ``json``) are not run. What a page leaves running in the background is killed.
 
+A page that "goes on where [another](other.md) ends" is typed after that one, in the same session: its test runs both.
+
 A page that needs no server is listed in ``test_pages.py``. A page about servers is run by a test of its own, which starts
 them and hands over where they are; the page says ``$LDAP_URL``::
 
@@ -32,6 +34,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent.parent
 _FENCE = re.compile(r"^```(\w*)(?: ([\w./-]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_GOES_ON = re.compile(r"\bgoes\s+on\s+where\s+\[[^\]]*\]\(([\w.-]+\.md)\)\s+ends")
 _MARK = "\x1eend of command\x1e"
 _END = "END OF BLOCK"
 ANYTHING = "…"
@@ -57,6 +60,15 @@ class Command(NamedTuple):
     printed: str
     line: int
     is_block: bool = False
+
+
+def pages_before(page: Path) -> list[Path]:
+    """Return the pages that a page goes on from, the first one first."""
+    found = _GOES_ON.search(page.read_text(encoding="utf-8"))
+    if found is None:
+        return []
+    other = page.parent / found[1]
+    return [*pages_before(other), other]
 
 
 def blocks(page: Path) -> list[Block]:
@@ -154,12 +166,12 @@ def agrees(printed: str, page: str) -> bool:
 
 
 def differences(page: Path, directory: Path, more: Mapping[str, str] | None = None) -> list[str]:
-    """Run a page; return what is not as it says, each with its line."""
-    wanted = list(commands(blocks(page)))
-    printed = session([command.typed for command in wanted], directory, environment(directory, more))
+    """Run a page, after those that it goes on from; return what is not as they say, each with its line."""
+    wanted = [(one, command) for one in (*pages_before(page), page) for command in commands(blocks(one))]
+    printed = session([command.typed for _, command in wanted], directory, environment(directory, more))
     return [
-        f"{page.name}:{command.line}: $ {command.typed}\nprints\n{now}instead of\n{command.printed}"
-        for command, now in zip(wanted, printed, strict=True)
+        f"{one.name}:{command.line}: $ {command.typed}\nprints\n{now}instead of\n{command.printed}"
+        for (one, command), now in zip(wanted, printed, strict=True)
         if not agrees(now, command.printed)
     ]
 
@@ -168,7 +180,9 @@ def rewritten(page: Path, directory: Path, more: Mapping[str, str] | None = None
     """Return the text of a page with what its commands print now, where it is not as the page says."""
     lines = page.read_text(encoding="utf-8").splitlines(keepends=True)
     wanted = list(commands(blocks(page)))
-    printed = session([command.typed for command in wanted], directory, environment(directory, more))
+    first = [command.typed for one in pages_before(page) for command in commands(blocks(one))]
+    typed = [*first, *(command.typed for command in wanted)]
+    printed = session(typed, directory, environment(directory, more))[len(first) :]
     for command, now in reversed(list(zip(wanted, printed, strict=True))):
         if not command.is_block and not agrees(now, command.printed):
             start = command.line - 1 + command.typed.count("\n")

@@ -25,6 +25,7 @@ from tests.servers.processes import free_port
 README = pages.ROOT / "README.md"
 MAIL, OWN = "A mail in ten minutes", "An object of your own in thirty"
 LEADS_ON = pages.ROOT / "docs" / "guide" / "own-objects.md"
+GOES_ON = LEADS_ON.with_name("own-program.md")
 TYPED_IN_TEN_MINUTES = 12
 """Commands that a person can type in ten minutes, with time to read what they print."""
 
@@ -107,7 +108,8 @@ def test_an_object_of_ones_own_is_there_in_thirty(newcomer: Newcomer) -> None:
     place = newcomer.home / "own"
     place.mkdir()
     ports = {name: str(free_port()) for name in ("PORT", "OTHER_PORT")}
-    page = list(pages.commands(pages.blocks(LEADS_ON)))
+    assert pages.pages_before(GOES_ON) == [LEADS_ON]
+    page = [one for part in (LEADS_ON, GOES_ON) for one in pages.commands(pages.blocks(part))]
     assert follow(page, newcomer._replace(home=place), ports) == []
     read = "import confobjects; print(confobjects.load('ldif:config.ldif')['page', 'home', 'index']['text'])"
     env = {**newcomer.shell, "ANN_PASSWORD": "sesame"}

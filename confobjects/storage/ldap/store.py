@@ -141,7 +141,7 @@ class LdapStorage(DirectoryWriter):
         if missing:
             summary = f"the database {database} has no index for {' and '.join(missing)}: this server may block itself"
             detail = "it reads all records of the history to find the newest ones; with many changes in a row, this can end in a deadlock"
-            remedy = "add the indexes and fill them (dsconf); the guide on LDAP servers has the lines"
+            remedy = "add the indexes and fill them (dsconf); the guide on 389 Directory Server has the lines"
             yield Diagnostic(
                 "storage-failed", summary, origin=self._origin, detail=detail, remedy=remedy, severity="warning"
             )
