@@ -24,7 +24,7 @@ SHARED: Final = f"{NAME.removesuffix(_END)}/{NAME[1:]}"
 OPERAND: Final = rf"{NAME.removesuffix(_END)}(\.{NAME[1:].removesuffix(_END)})?{_END}"
 FUNCTION: Final = rf"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*{_END}"
 PATH: Final = "^/"
-NEWEST: Final = "0.1.0"
+NEWEST: Final = "0.2.0"
 """The version of this library, up to which it knows the words of definitions."""
 VERSION: Final = rf"^[0-9]{{1,6}}(\.[0-9]{{1,6}}){{0,3}}{_END}"
 

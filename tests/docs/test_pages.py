@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from confobjects import __version__
 from confobjects.definitions.metaschema import build_metaschema
 from tests.docs import pages
 from tests.docs.pages import ROOT
@@ -154,7 +155,19 @@ def test_every_table_that_the_recipes_name_is_there() -> None:
 
 def test_the_change_log_has_a_place_for_what_is_not_released() -> None:
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert re.search(r"^## Unreleased$(?:\n(?!## ).*)*\n- ", changes, re.MULTILINE)
+    assert re.search(r"^## Unreleased$(?:\n(?!## ).*)*\n(?:- |Nothing yet\.$)", changes, re.MULTILINE)
+
+
+def test_this_version_has_its_notes_and_the_newest_comes_first() -> None:
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## (\d+)\.(\d+)\.(\d+) \((\d{4}-\d\d-\d\d)\)$", changes, re.MULTILINE)
+    assert len(versions) == len(re.findall("^## ", changes, re.MULTILINE)) - 1
+    assert versions == sorted(versions, key=lambda one: (one[3], *map(int, one[:3])), reverse=True)
+    assert ".".join(versions[0][:3]) == __version__
+    notes = (ROOT / "docs" / "releases" / f"{__version__}.md").read_text(encoding="utf-8")
+    assert notes.startswith(f"# confobjects {__version__}\n")
+    assert versions[0][3] in notes
+    assert f"(docs/releases/{__version__}.md)" in changes
 
 
 def test_the_glossary_is_in_order_and_has_the_words_of_definitions() -> None:
