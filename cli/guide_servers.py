@@ -40,7 +40,7 @@ _PORTS: Final = ("PORT", "OTHER_PORT", "WEB_PORT", "SLAPD_PORT", "DS389_PORT", "
 """The variables of ports on which a page starts something of its own."""
 _PROGRAMS: Final = (
     ("ldap-servers.md", "slapd", "apt-get install slapd ldap-utils"),
-    ("389-ds.md", "ns-slapd", "apt-get install 389-ds-base"),
+    ("389-ds.md", "ns-slapd", "apt-get install 389-ds-base ldap-utils iproute2"),
     ("server-configurations.md", "slapd", "apt-get install slapd ldap-utils"),
     ("rest.md", "curl", "apt-get install curl"),
     ("serving.md", "curl", "apt-get install curl"),

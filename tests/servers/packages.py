@@ -111,11 +111,12 @@ SERVERS: Mapping[str, Server] = {
         ),
         Server(
             name="389-ds",
-            packages=("389-ds-base",),
+            packages=("389-ds-base", "iproute2"),  # dsconf asks ip for the addresses of this machine
             probes={
                 "ns-slapd": "ns-slapd",
                 "dscreate": "dscreate",
                 "dsconf": "dsconf",
+                "ip": "/sbin/ip",
                 "setpriv": "setpriv",
                 "plugins": "/usr/lib/*/dirsrv/plugins",
             },
