@@ -65,8 +65,7 @@ def _same_world_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def pytest_configure(config: pytest.Config) -> None:
     """Let a server that is installed for a test be told of in the terminal."""
     capture = config.pluginmanager.getplugin("capturemanager")
-    if capture is not None:
-        packages.in_view = capture.global_and_fixture_disabled
+    packages.in_view = getattr(capture, "global_and_fixture_disabled", packages.in_view)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
