@@ -13,9 +13,9 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 from confobjects.records import Record
 from confobjects.storage import is_directory
-from confobjects.texts.visible import make_block_visible
 
 from .opening import storage_options, storage_url
+from .output.colour import CHOICES, paint
 from .output.messages import Message, message_of, tell
 from .words.options import OPTIONS, conflict_among, describe_exposure, secret_sources
 
@@ -91,8 +91,7 @@ class Invocation:
         self.advanced = bool(self.options["advanced"])
         self.dry_run = bool(self.options["dry_run"])
         self.form = self._choose_form()
-        self.compat = self.options["compat"] is not None and self.form != "json"
-        """Whether results look like those of dsconfig."""
+        self._check_colour()
         self.wait = 0
         """The seconds to wait after a change; 0 for not at all."""
         if sink is None:  # a batch has checked the options of its lines
@@ -110,6 +109,11 @@ class Invocation:
                 Diagnostic("usage", f'--output takes table, json or tsv, not "{form}"', argument="--output")
             )
         return "script" if form == "tsv" else str(form)
+
+    def _check_colour(self) -> None:
+        if self.options["color"] not in {None, *CHOICES}:
+            summary = f'--color takes auto, always or never, not "{self.options["color"]}"'
+            raise UsageError(Diagnostic("usage", summary, argument="--color"))
 
     def _check_conflicts(self) -> None:
         given = {name for name, value in self.options.items() if value not in {None, False, ()}}
@@ -136,7 +140,7 @@ class Invocation:
         if self.sink is not None:
             self.sink.say(text)
         elif text:
-            shown = text if exact and not sys.stdout.isatty() else make_block_visible(text)
+            shown = text if exact and not sys.stdout.isatty() else paint(text, sys.stdout)
             sys.stdout.write(shown if shown.endswith("\n") else f"{shown}\n")
 
     def note(self, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Sequence
+from contextvars import copy_context
 from typing import Final
 
 import click
@@ -13,7 +14,8 @@ from confobjects.errors import BROKEN_PIPE, INTERRUPTED, StorageError
 
 from .commands import resolve
 from .invocation import INVOCATION
-from .words.splitting import Words, take_apart, with_defaults
+from .output.colour import CHOICES, Choice, Palette, choose_palette
+from .words.splitting import Words, global_values, take_apart, with_defaults
 
 _FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
 
@@ -24,7 +26,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     words = take_apart(arguments)
     debug = words.has("--debug")
     try:
-        status = _run(words, arguments)
+        status = copy_context().run(_run, words, arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         _abandon_output()
@@ -51,6 +53,7 @@ def _run(words: Words, arguments: Sequence[str]) -> int:
         words = with_defaults(words)
         if words.defaults is not None and not output:
             output = str(words.defaults.values_besides(()).get("output", ""))
+        choose_palette(_make_palette(words))
         command = resolve(words)
         with command.make_context(words.command or "confobjects", list(words.rest)) as context:
             return _invoke(command, context)
@@ -91,6 +94,13 @@ def _invoke(command: click.Command, context: click.Context) -> int:
             return _report_unwritable(error, "the change was made, but ")
         raise
     return int(result or 0)
+
+
+def _make_palette(words: Words) -> Palette:
+    """Return what decides on colours, before the options of the command are known."""
+    given = global_values(words)
+    choice: Choice = next((one for one in CHOICES if one == given["color"]), "auto")
+    return Palette(choice, for_program=bool(given["script_friendly"]) or given["output"] in {"json", "tsv"})
 
 
 def _wanted_output(arguments: Sequence[str]) -> str:

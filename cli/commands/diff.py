@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -17,6 +17,7 @@ from ..words.sides import Side, current_side, read_side
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
+    from ..output.colour import Role
     from ..words.splitting import Words
 
 _HELP = """Compare two configurations by object and property.
@@ -69,7 +70,9 @@ def _print(invocation: Invocation, found: list[Difference], before: Side, after:
             )
         )
     elif as_text:
-        invocation.say("\n".join(format_unified(found, before.name, after.name)))
+        from ..output.changes import style_unified
+
+        invocation.say(style_unified(format_unified(found, before.name, after.name)))
     elif invocation.form == "script":
         from ..output.script import format_lines
 
@@ -77,11 +80,13 @@ def _print(invocation: Invocation, found: list[Difference], before: Side, after:
     elif found:
         from ..output.table import format_table
 
-        rows = _rows(found)
-        headings = ["Object", "Property", "Before", "After", "Remark"][: max(map(len, rows))]
-        invocation.say(format_table(headings, [[*row, ""][: len(headings)] for row in rows]))
+        invocation.say(format_table(["Object", "Property", "Before", "After"], _rows(found), roles=_ROLES))
     elif invocation.tells_people:
         invocation.note("There are no differences.")
+
+
+_ROLES: Final[tuple[Role, ...]] = ("", "", "removed", "added")
+"""What the cells of each column are."""
 
 
 def _rows(found: list[Difference]) -> list[list[str]]:

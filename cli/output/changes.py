@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.objects.reading import mask_secret
 from confobjects.texts.visible import make_visible
+
+from .colour import Role, Styled, join_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from confobjects.actions import Say
     from confobjects.diagnostics import Diagnostic
-    from confobjects.objects.changes import ChangeReport, ObjectChange
+    from confobjects.objects.changes import Action, ChangeReport, ObjectChange
     from confobjects.objects.model import DeferredCheck
 
     from ..invocation import Invocation
@@ -28,7 +30,7 @@ def tell_changes(invocation: Invocation, report: ChangeReport, done: str) -> int
         invocation.tell_success("Nothing changed.")
         return 0
     if invocation.dry_run:
-        invocation.say("\n".join(plan_lines(report.changes)))
+        invocation.say(join_lines(plan_lines(report.changes)))
     else:
         saved = "Configuration saved. " if any(change.test for change in report.changes) else ""
         invocation.tell_success(f"{saved}{done}")
@@ -71,11 +73,25 @@ def deferred_line(deferred: DeferredCheck) -> str:
     return make_visible(f"to be checked at startup: {deferred.path}: {what}")
 
 
+_ACTION_ROLES: Final[dict[Action, Role]] = {
+    "create": "added",
+    "modify": "changed",
+    "rename": "changed",
+    "delete": "removed",
+}
+
+
+def style_unified(lines: Iterable[str]) -> Styled:
+    """Return the lines of a unified difference, with the roles of what was added and removed."""
+    roles: dict[str, Role] = {"+": "added", "-": "removed"}
+    return join_lines(Styled.of([(line, roles.get(line[:1], ""))]) for line in lines)
+
+
 def plan_lines(changes: Iterable[ObjectChange]) -> Iterable[str]:
     """Yield what changes would do, line by line."""
     for change in changes:
         target = f" to {change.new_path}" if change.new_path is not None else ""
-        yield make_visible(f"would {change.action} {change.path}{target}")
+        yield Styled.of([(make_visible(f"would {change.action} {change.path}{target}"), _ACTION_ROLES[change.action])])
         for name in change.names():
             before, after = (_shown_texts(change, name, side) for side in (change.before, change.after))
             yield make_visible(f"  {name}: {', '.join(before) or '-'} -> {', '.join(after) or '-'}")

@@ -14,7 +14,9 @@ import sys
 from typing import TYPE_CHECKING, Literal
 
 from confobjects.records import Record
-from confobjects.texts.visible import make_block_visible, make_visible
+from confobjects.texts.visible import make_visible
+
+from .colour import Role, Styled, paint
 
 if TYPE_CHECKING:
     from confobjects.diagnostics import Diagnostic
@@ -50,7 +52,8 @@ def format_hint(word: str, text: str) -> str:
 
 def tell(message: Message) -> None:
     """Write a message."""
-    write(f"{make_block_visible(str(message))}\n")
+    parts: list[tuple[str, Role]] = [(f"{message.label}:", message.label), (" ", "")] if message.label else []
+    write(f"{paint(Styled.of([*parts, (message.text, '')]), sys.stderr)}\n")
 
 
 def tell_problem(problem: Diagnostic) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from .colour import Role, Styled, paint
+
 if TYPE_CHECKING:
     from confobjects.mail.report import StageTime
 
@@ -44,11 +46,11 @@ class Timeline:
 
         line = format_stage(time)
         if self._begun == time.stage:
-            self._write(line.removeprefix(self._begun))
+            self._write(_style_end(line.removeprefix(self._begun)))
             self.finish_line()
         else:
             self.finish_line()
-            self._invocation.say(f"  {line}")
+            self._invocation.say(_style_end(f"  {line}"))
 
     def finish_line(self) -> None:
         """End the line of a stage that has begun."""
@@ -57,5 +59,12 @@ class Timeline:
         self._begun = ""
 
     def _write(self, text: str) -> None:
-        sys.stdout.write(text)
+        sys.stdout.write(paint(text, sys.stdout))
         sys.stdout.flush()
+
+
+def _style_end(line: str) -> Styled:
+    """Return the line of a stage with the role of its last word."""
+    head, blank, word = line.rpartition(" ")
+    role: Role = "error" if word == "FAILED" else "added"
+    return Styled.of([(head + blank, ""), (word, role)])

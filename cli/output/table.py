@@ -1,76 +1,124 @@
-"""The table for people: columns separated by " : ", a line of dashes, the last column wrapped at the terminal's width."""
+"""The table for people: columns separated by " : ", and a line of dashes.
+
+At a terminal the columns share its width, and cells are wrapped (``confobjects/texts/widths.py``). Elsewhere every row is one
+line, so that it can be searched, unless COLUMNS says how wide the output is.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Final
 
 from confobjects.texts.numbers import read_number
 from confobjects.texts.visible import make_visible
+from confobjects.texts.widths import measure, pad, share, widest_piece, wrap
+
+from .colour import Role, Styled, join_lines
 
 if TYPE_CHECKING:
     from .shown import ShownProperty
 
 SEPARATOR = " : "
+_USUAL: Final = 80
+_LEAST: Final = 20
+
+
+def table_width() -> int | None:
+    """Return the columns that a table may take: COLUMNS, or those of the terminal, minus one. None where rows are not wrapped."""
+    columns = read_number(os.environ.get("COLUMNS", ""))
+    if columns is None and sys.stdout.isatty():
+        columns = _USUAL
+        with suppress(OSError, ValueError):  # it does not know its size
+            columns = os.get_terminal_size(sys.stdout.fileno()).columns or _USUAL
+    return None if columns is None else max(_LEAST, columns) - 1
 
 
 def output_width() -> int:
-    """Return the width of the output: COLUMNS, or 80 without it, minus one."""
-    columns = read_number(os.environ.get("COLUMNS", ""))
-    return max(20, 80 if columns is None else columns) - 1
+    """Return the columns that a text may take: those of a table, or one less than 80 where that has no limit."""
+    width = table_width()
+    return _USUAL - 1 if width is None else width
 
 
-def format_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, separator: str = SEPARATOR) -> str:
-    """Return a table. Cells may hold any text; line breaks become blanks, control characters escapes."""
+def format_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    separator: str = SEPARATOR,
+    roles: Sequence[Role] | None = None,
+) -> Styled:
+    """Return a table. Cells may hold any text; line breaks become blanks, control characters escapes.
+
+    ``roles`` are those of the cells of each column.
+    """
     cells = [row if "".join(row).isprintable() else [_flatten_text(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
-    rule = separator.strip() or " "
-    dash = "-" * (separator.index(rule) if separator.strip() else 0)
-    lines = [_format_row(headings, widths, separator)]
-    middle = f"{dash}{rule}{dash}" if separator.strip() else "-" * len(separator)
-    lines.append(middle.join("-" * w for w in widths[:-1]) + (middle if len(widths) > 1 else ""))
-    room = max(10, output_width() - sum(widths[:-1]) - len(separator) * (len(widths) - 1))
-    lines[-1] += "-" * min(widths[-1], room)
-    blank = [""] * (len(headings) - 1)
+    widths = _choose_widths([headings, *cells], len(separator))
+    heading: list[Role] = ["heading"] * len(headings)
+    lines = [*_format_row(headings, widths, separator, heading), _format_rule(widths, separator)]
     for row in cells:
-        *front, last = row
-        first, *more = _wrap_text(last, room)
-        lines.append(_format_row([*front, first], widths, separator))
-        lines.extend(_format_row([*blank, line], widths, separator) for line in more)
-    return "\n".join([line.rstrip() for line in lines])
+        lines.extend(_format_row(row, widths, separator, roles))
+    return join_lines(lines)
 
 
-def _format_row(cells: Sequence[str], widths: Sequence[int], separator: str) -> str:
-    padded = list(map(str.ljust, cells, widths))
-    padded[-1] = cells[-1]
-    return separator.join(padded)
+def _choose_widths(rows: Sequence[Sequence[str]], gap: int) -> list[int]:
+    columns = list(zip(*rows, strict=True))
+    wanted = [max(map(measure, column)) for column in columns]
+    width = table_width()
+    room = sum(wanted) if width is None else max(1, width - gap * (len(columns) - 1))
+    if sum(wanted) <= room:
+        return wanted
+    least = [widest_piece(column, parts=False) for column in columns]
+    if sum(least) > room:
+        least = [widest_piece(column, parts=True) for column in columns]
+    return share(wanted, least, room)
+
+
+def _format_rule(widths: Sequence[int], separator: str) -> str:
+    rule = separator.strip()
+    dash = "-" * (separator.index(rule) if rule else len(separator))
+    *front, last = widths
+    middle = f"{dash}{rule}{dash if rule else ''}"
+    line = "".join("-" * width + middle for width in front)
+    return line + "-" * min(last, max(_LEAST // 2, output_width() - len(line)))
+
+
+def _format_row(
+    cells: Sequence[str], widths: Sequence[int], separator: str, roles: Sequence[Role] | None = None
+) -> list[str]:
+    """Return the lines of a row; it has as many as the longest of its cells."""
+    wrapped = [list(_wrap_cell(cell, width)) for cell, width in zip(cells, widths, strict=True)]
+    lines: list[str] = []
+    for texts in zip_longest(*wrapped, fillvalue=""):
+        padded = list(map(pad, texts, widths))
+        plain = separator.join(padded).rstrip()
+        lines.append(plain if roles is None else _style_line(plain, padded, separator, roles))
+    return lines
+
+
+def _wrap_cell(cell: str, width: int) -> Iterable[str]:
+    return [cell] if measure(cell) <= width else (line.rstrip(" ") for line in wrap(cell, width))
+
+
+def _style_line(plain: str, padded: Sequence[str], separator: str, roles: Sequence[Role]) -> Styled:
+    """Return a line with the roles of its cells; blanks at the ends of cells have none."""
+    parts: list[tuple[str, Role]] = []
+    left = len(plain)
+    for place, (cell, role) in enumerate(zip(padded, roles, strict=True)):
+        text = cell.rstrip(" ")
+        between = separator if place < len(padded) - 1 else ""
+        for piece, kind in ((text, role), (cell[len(text) :] + between, "")):
+            parts.append((piece[:left], kind))
+            left -= len(parts[-1][0])
+    return Styled.of(parts)
 
 
 def _flatten_text(text: str) -> str:
     if text.isprintable():
         return text
     return make_visible(text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ").replace("\t", " "))
-
-
-def _wrap_text(text: str, room: int) -> list[str]:
-    """Break a text at blanks; a longer word is broken at the width."""
-    if len(text) <= room and not text.startswith(" "):
-        return [text]
-    lines: list[str] = []
-    line = ""
-    for word in text.split(" "):
-        candidate = f"{line} {word}" if line else word
-        if len(candidate) <= room:
-            line = candidate
-            continue
-        if line:
-            lines.append(line)
-        while len(word) > room:
-            lines.append(word[:room])
-            word = word[room:]  # noqa: PLW2901 - what is left of it
-        line = word
-    return [*lines, line] if line or not lines else lines
 
 
 def format_cell(item: ShownProperty) -> str:

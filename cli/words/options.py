@@ -110,6 +110,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(("-n", "--no-prompt"), None, "Never prompt.", "Input and output"),
     Option(("-s", "--script-friendly"), None, "Output for scripts.", "Input and output"),
     Option(("--output",), "table|json|tsv", "The form of the output.", "Input and output"),
+    Option(("--color",), "auto|always|never", "Colours: at a terminal (auto), always or never.", "Input and output"),
     Option(("-v", "--verbose"), None, "Print more details.", "Input and output"),
     Option(("-Q", "--quiet"), None, "Print only problems.", "Input and output"),
     Option(("--advanced",), None, "Show advanced objects and properties as well.", "Input and output"),

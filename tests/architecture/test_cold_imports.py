@@ -48,6 +48,7 @@ NOT_FOR_READING = {
     "trustme",
     "unittest",
     "urllib.request",
+    "wcwidth",
     "confobjects.cli.output.equivalents",
     "confobjects.cli.output.followers",
     "confobjects.cli.waiting",

@@ -120,7 +120,7 @@ def test_a_wrong_file_is_shown_with_its_line_and_a_caret(tmp_path: Path) -> None
     refused = run("family", "add", "opendj", str(tmp_path), "--product-version", "1.0.0")
     assert refused.status == 31
     assert refused.err.splitlines() == [
-        f'{tmp_path}/OvenConfiguration.xml:48:17: the element "bolean" does not stand in "syntax"',
+        f'error: {tmp_path}/OvenConfiguration.xml:48:17: the element "bolean" does not stand in "syntax"',
         "      <adm:syntax><adm:bolean/></adm:syntax>",
         "                  ^^^^^^^^^^^^",
         '  remedy: did you mean "boolean"?',

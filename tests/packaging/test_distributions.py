@@ -88,7 +88,7 @@ def test_the_wheel_says_what_it_is(built: Built) -> None:
     }
     lines = headers.get_all("Requires-Dist") or ()
     required = {re.split(r"[<>=!~; ]", line)[0] for line in lines if "extra ==" not in line}
-    assert required == {"click", "cryptography", "google-re2", "idna", "jsonschema", "ldap3", "pyasn1"}
+    assert required == {"click", "cryptography", "google-re2", "idna", "jsonschema", "ldap3", "pyasn1", "wcwidth"}
     assert any(name.endswith("/licenses/LICENSE") for name in archive.namelist())
     [points] = [name for name in archive.namelist() if name.endswith("/entry_points.txt")]
     assert "confobjects = confobjects.cli.main:process" in archive.read(points).decode("utf-8")
