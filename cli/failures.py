@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import click
 
     from confobjects.definitions import Registry
+    from confobjects.diagnostics import Diagnostic
     from confobjects.errors import ConfobjectsError
 
     from .words.splitting import Words
@@ -34,7 +35,7 @@ def report_error(error: ConfobjectsError, words: Words, output: str, *, debug: b
             error.diagnostics[0].code, error.exit_code, [as_json(diagnostic) for diagnostic in error.diagnostics]
         )
         return error.exit_code
-    for diagnostic in error.diagnostics:
+    for diagnostic in _offer_fixes(error, words):
         tell_problem(diagnostic)
         if diagnostic.fix and not diagnostic.pointer:  # the command line cannot correct a file
             command = correct_command(words.arguments, diagnostic.fix, _registry_of(words))
@@ -47,6 +48,19 @@ def report_error(error: ConfobjectsError, words: Words, output: str, *, debug: b
     if unread is not None and unread is not error and words.opening.unread is None and error.code == "unknown-name":
         tell(Message(format_hint("the definitions in the configuration are not known", unread.diagnostics[0].summary)))
     return error.exit_code
+
+
+def _offer_fixes(error: ConfobjectsError, words: Words) -> Sequence[Diagnostic]:
+    """Return the problems of an error; those of sending mail through what is saved with the line to type."""
+    from .words.actions import asks_for
+
+    through_saved = not asks_for(error.diagnostics, "save-untested")
+    if not through_saved or not any(one.code.startswith("mail-") for one in error.diagnostics):
+        return error.diagnostics
+    from .mail_fixes import offer_fix
+
+    registry = _registry_of(words)
+    return [offer_fix(one, registry) if one.code.startswith("mail-") else one for one in error.diagnostics]
 
 
 def _registry_of(words: Words) -> Registry:

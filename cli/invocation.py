@@ -16,7 +16,7 @@ from confobjects.storage import is_directory
 
 from .opening import storage_options, storage_url
 from .output.colour import CHOICES, paint
-from .output.messages import Message, message_of, tell
+from .output.messages import Message, make_room, message_of, tell
 from .words.options import OPTIONS, conflict_among, describe_exposure, secret_sources
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ class Invocation:
         if self.sink is not None:
             self.sink.say(text)
         elif text:
+            make_room()
             shown = text if exact and not sys.stdout.isatty() else paint(text, sys.stdout)
             sys.stdout.write(shown if shown.endswith("\n") else f"{shown}\n")
 

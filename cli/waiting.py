@@ -31,6 +31,7 @@ from confobjects.storage.watching import REAL
 
 from .output.followers import describe_change, describe_each, show_foreign, summarise
 from .output.messages import Message, tell
+from .output.progress import Progress, show_progress
 
 if TYPE_CHECKING:
     from confobjects.management.site import Site
@@ -99,7 +100,8 @@ class ChangeWait:
         Raises :class:`~confobjects.errors.NotInEffectError`.
         """
         try:
-            verdict = self._wait()
+            with show_progress(self._invocation, "waiting for the followers") as progress:
+                verdict = self._wait(progress)
         except ConfobjectsError as error:
             problem = self._problem("whether it is in effect cannot be found out")
             failed = NotInEffectError([problem, *error.diagnostics])
@@ -113,7 +115,7 @@ class ChangeWait:
         self._invocation.warn(failed.diagnostics)
         return status
 
-    def _wait(self) -> FollowersVerdict:
+    def _wait(self, progress: Progress) -> FollowersVerdict:
         end = self._timing.now() + self._invocation.wait
         pauses = make_pauses()
         while True:
@@ -125,6 +127,8 @@ class ChangeWait:
                     raise
             else:
                 self._counted.update((one.name, None) for one in verdict.alive)
+                count = f"{len(verdict.in_effect)} of {len(verdict.alive)}"
+                progress.show(f"waiting: in effect on {count} followers; {max(0, int(left))} s left")
                 if not verdict.lacking or left <= 0 or self._asked.number is None:
                     return verdict
             self._timing.wait((), min(next(pauses), max(left, 0)))

@@ -19,8 +19,8 @@ from confobjects.errors import CannotConnectError, ConfobjectsError, StorageErro
 from confobjects.management import ManagementContext
 from confobjects.objects.changes import ChangeReport
 
+from ..output.progress import Progress, show_progress
 from ..save_tests import choose_tests
-from .progress import ProgressBar
 from .steps import BatchStep, StepContext, StepView, steps_of
 from .summary import BatchSummary
 from .touches import Touches
@@ -46,12 +46,12 @@ class Batch:
     def run(self) -> int:
         """Carry it out, report the result, and return the exit status."""
         self.invocation.warn(self.source.warnings())
-        with ProgressBar(self.invocation, 2 * len(self.steps)) as progress:
-            for step in self.steps:
+        with show_progress(self.invocation) as progress:
+            for number, step in enumerate(self.steps, 1):
                 step.parse()
                 if step.problems:
                     self.touches.record_failure(step)
-                progress.advance()
+                progress.count("reading commands", number, len(self.steps))
             if self.invocation.options["batch_continue_on_error"]:
                 return self._run_one_by_one(progress)
             report = self._run_as_one(progress)
@@ -59,24 +59,25 @@ class Batch:
 
     # -- as one change ---------------------------------------------------------------------------------------------
 
-    def _run_as_one(self, progress: ProgressBar) -> ChangeReport:
+    def _run_as_one(self, progress: Progress) -> ChangeReport:
         count = len(self.steps)
         self.invocation.recorded = f"batch {self.source.origin} ({count} command{'' if count == 1 else 's'})"
         try:
             with self.invocation.open_for_change() as context:
                 return self._make_change(context, progress)
         except ConfobjectsError as error:
-            progress.end()
+            progress.clear()
             raise self._refusal(error) from error
 
-    def _make_change(self, context: ManagementContext, progress: ProgressBar) -> ChangeReport:
+    def _make_change(self, context: ManagementContext, progress: Progress) -> ChangeReport:
         self.summary.note_known(context.storage.warnings)
         with context.change(dry_run=self.invocation.dry_run, tests=choose_tests(self.invocation)) as transaction:
             self._read_ahead(transaction)
-            for step in self.steps:
+            for number, step in enumerate(self.steps, 1):
                 if not step.outcome:
                     self._ask_step(step, transaction)
-                progress.advance()
+                progress.count("planning commands", number, len(self.steps))
+            progress.show(f"writing the change of {len(self.steps)} commands")
             if wrong := [problem for step in self.steps for problem in step.problems]:
                 transaction.plan()  # problems of the whole are reported as well
                 raise error_for(wrong)
@@ -139,19 +140,18 @@ class Batch:
 
     # -- one by one ------------------------------------------------------------------------------------------------
 
-    def _run_one_by_one(self, progress: ProgressBar) -> int:
+    def _run_one_by_one(self, progress: Progress) -> int:
         reports: list[ChangeReport] = []
         with self.invocation.open_for_change() as context, self._open_trial(context) as place:
             self.summary.note_known(context.storage.warnings)
-            for step in self.steps:
+            for number, step in enumerate(self.steps, 1):
                 self.invocation.recorded = self.summary.line_of(step)
                 goes_on = bool(step.outcome) or self._carry_out(step, place, reports)
-                report = reports[-1] if step.outcome == "done" and reports else None
-                self.summary.tell_step(step, progress, report)
-                progress.advance()
+                self.summary.tell_step(step, progress)
+                progress.count("commands", number, len(self.steps))
                 if not goes_on:
                     break
-        progress.end()
+        progress.clear()
         return self.summary.tell(_merge_reports(reports), told=True)
 
     def _carry_out(self, step: BatchStep, context: ManagementContext, reports: list[ChangeReport]) -> bool:

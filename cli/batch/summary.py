@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from confobjects.objects.changes import ChangeReport
 
     from ..invocation import Invocation
-    from .progress import ProgressBar
+    from ..output.progress import Progress
     from .steps import BatchStep
 
 
@@ -44,10 +44,8 @@ class BatchSummary:
 
     # -- the steps -------------------------------------------------------------------------------------------------
 
-    def tell_step(
-        self, step: BatchStep, progress: ProgressBar | None = None, report: ChangeReport | None = None
-    ) -> None:
-        """Print the output, the remarks and the problems of a step, whose changes are in a report."""
+    def tell_step(self, step: BatchStep, progress: Progress | None = None) -> None:
+        """Print the output, the remarks and the problems of a step."""
         if self.invocation.form == "json":
             return
         remarks = [one for one in step.noted if one not in self._noted]

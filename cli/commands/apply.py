@@ -12,6 +12,7 @@ from ..command import make_command
 from ..invocation import Invocation
 from ..needed import may_ask
 from ..output.changes import tell_changes
+from ..output.progress import show_progress
 from ..save_tests import choose_tests
 from ..words.sides import Side, read_side
 
@@ -43,7 +44,7 @@ def _run(invocation: Invocation, file: str, prune: bool, recreate: bool, own: tu
     wanted = read_side(invocation, file)
     if wanted.problems:  # an object that cannot be read would be lost without a word
         raise error_for(wanted.problems)
-    with invocation.open_for_change() as context:
+    with show_progress(invocation, f"applying {file}"), invocation.open_for_change() as context:
         try:
             see = None
             if prune and not invocation.dry_run and may_ask(invocation):

@@ -21,6 +21,7 @@ from confobjects.texts.visible import make_visible
 from ..command import make_command
 from ..invocation import Invocation
 from ..output.messages import tell_problem
+from ..output.progress import show_progress
 from ..output.shown import summarise_check
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def run_check(invocation: Invocation, strict: bool = False, no_files: bool = Fal
     """Check the configuration, print what was found, and return the exit status."""
     evaluate = invocation.make_evaluator()
     elsewhere = no_files or invocation.options["env_file"] is not None
-    with invocation.open(tells=False) as context:
+    with show_progress(invocation, "checking the configuration"), invocation.open(tells=False) as context:
         found = check_site(context.site, evaluate, invocation.place.instance_directory, elsewhere=elsewhere)
     if invocation.form != "json":
         invocation.warn(found.warnings)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from confobjects import startup
-from confobjects.management.documents.copying import CopyReport, Progress, copy
+from confobjects.management.documents.copying import CopyReport, copy
 
 from ..command import make_command
 from ..invocation import Invocation, SavedChange
 from ..output.changes import choose_warnings
+from ..output.progress import show_progress
 from ..save_tests import choose_tests
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ _HELP = """Copy every object of one configuration to another, secrets included.
 
 FROM and TO are URLs (ldif:PATH, ldap://host:port/baseDN, …); the options of an LDAP connection apply to both. An
 interrupted copy continues where it stopped when you start it again. --dry-run says what would be copied."""
-_WIDTH = 30
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -46,14 +45,17 @@ def _open(invocation: Invocation, url: str, *, missing_ok: bool) -> ManagementCo
 
 
 def _run(invocation: Invocation, source: str, target: str, force: bool) -> int:
-    with _open(invocation, source, missing_ok=False) as old, _open(invocation, target, missing_ok=True) as new:
-        bar = _make_bar(invocation)
+    with (
+        _open(invocation, source, missing_ok=False) as old,
+        _open(invocation, target, missing_ok=True) as new,
+        show_progress(invocation) as progress,
+    ):
         report = copy(
             old.site,
             new.site,
             replace=force,
             dry_run=invocation.dry_run,
-            progress=bar,
+            progress=lambda done, total: progress.count("copying objects", done, total),
             tests=choose_tests(invocation, target),
         )
     if (report.created or report.replaced) and not invocation.dry_run:
@@ -80,16 +82,3 @@ def _sentence(report: CopyReport, *, dry_run: bool) -> str:
     if report.same:
         parts.append(f"{report.same} there already")
     return ", ".join(parts)
-
-
-def _make_bar(invocation: Invocation) -> Progress | None:
-    if invocation.quiet or not sys.stderr.isatty():
-        return None
-
-    def show(done: int, total: int) -> None:
-        filled = _WIDTH * done // max(total, 1)
-        end = "\n" if done == total else ""
-        sys.stderr.write(f"\r[{'#' * filled}{'.' * (_WIDTH - filled)}] {done} of {total}{end}")
-        sys.stderr.flush()
-
-    return show

@@ -13,6 +13,7 @@ from confobjects.errors import DefinitionError, UsageError
 
 from ..command import make_command
 from ..invocation import Invocation
+from ..output.progress import show_progress
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -64,7 +65,8 @@ def _add(invocation: Invocation, names: Sequence[str], version: str) -> int:
     if product != OPENDJ:
         remedy = suggest_name(product, [OPENDJ]) or f"known: {OPENDJ}"
         raise UsageError(Diagnostic("usage", f'there are no families of "{product}"', argument=product, remedy=remedy))
-    family = make_opendj_family(path, version, os.environ)
+    with show_progress(invocation, f"reading the definitions of {path}"):
+        family = make_opendj_family(path, version, os.environ)
     if not invocation.dry_run:
         where = write_family(family, os.environ)
         _ = load_registry(family=family.name).documents  # they are checked now, and not by the first command

@@ -77,8 +77,10 @@ def _print(invocation: Invocation, result: ProviderTestResult) -> None:
     else:
         if result.ok and not invocation.quiet:
             invocation.say("\n".join(map(make_visible, _readable_lines(result))))
+        from ..mail_fixes import offer_fix
+
         for diagnostic in result.diagnostics:
-            tell_problem(diagnostic)
+            tell_problem(offer_fix(diagnostic, invocation.registry))
 
 
 def _script_rows(result: ProviderTestResult) -> Iterator[tuple[str, ...]]:

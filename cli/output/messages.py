@@ -11,7 +11,10 @@ Laws of this module:
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final, Literal
 
 from confobjects.records import Record
 from confobjects.texts.visible import make_visible
@@ -38,6 +41,27 @@ class Message(Record):
         return self.replace(text=f"{origin}: {self.text}")
 
 
+_CLEAR: Final[ContextVar[Callable[[], None] | None]] = ContextVar("confobjects.clear", default=None)
+
+
+@contextmanager
+def clear_before_output(clear: Callable[[], None]) -> Iterator[None]:
+    """Call a function before anything else is printed: it removes the line that says what goes on."""
+    token = _CLEAR.set(clear)
+    try:
+        yield
+    finally:
+        clear()
+        _CLEAR.reset(token)
+
+
+def make_room() -> None:
+    """Remove what is shown of the progress, if anything is, because other output follows."""
+    clear = _CLEAR.get()
+    if clear is not None:
+        clear()
+
+
 def message_of(problem: Diagnostic) -> Message:
     """Return the message that tells a problem."""
     from ..words.actions import render
@@ -52,6 +76,7 @@ def format_hint(word: str, text: str) -> str:
 
 def tell(message: Message) -> None:
     """Write a message."""
+    make_room()
     parts: list[tuple[str, Role]] = [(f"{message.label}:", message.label), (" ", "")] if message.label else []
     write(f"{paint(Styled.of([*parts, (message.text, '')]), sys.stderr)}\n")
 

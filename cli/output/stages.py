@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .colour import Role, Styled, paint
+from .messages import make_room
 
 if TYPE_CHECKING:
     from confobjects.mail.report import StageTime
@@ -59,6 +60,7 @@ class Timeline:
         self._begun = ""
 
     def _write(self, text: str) -> None:
+        make_room()
         sys.stdout.write(paint(text, sys.stdout))
         sys.stdout.flush()
 

@@ -279,8 +279,8 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "banner-busy": Failure(
         "the server is busy or accepts no more connections",
-        "Try again later; fewer connections at a time may help.",
-        "smtp-property",
+        "Try again later: the server refuses for now. Fewer connections at a time may help.",
+        "",
         retry=True,
     ),
     "banner-refused": Failure(
@@ -600,7 +600,7 @@ TABLE: Final[dict[str, Failure]] = {
     "auth-too-many": Failure(
         "the server limits logins or connections",
         "Try again later; keep connections open instead of logging in for each mail.",
-        "smtp-property",
+        "",
         retry=True,
     ),
     "auth-mechanism-refused": Failure(
@@ -749,7 +749,7 @@ TABLE: Final[dict[str, Failure]] = {
     "policy-refused": Failure(
         "the server refuses the message: the sender's domain does not allow it to be sent this way (DMARC, SPF, DKIM)",
         "Send through a server that the domain of {sender} authorises, or use another sender address.",
-        "smtp-property",
+        "",
     ),
     "content-refused": Failure(
         "the server refuses the content of the message",

@@ -25,11 +25,10 @@ WRITERS: Final = {
     "confobjects.cli.output.messages": "the one place",
     "confobjects.cli.mail_ledgers": "a question",
     "confobjects.cli.main": "an interruption before anything is imported",
+    "confobjects.cli.output.progress": "it asks whether a terminal is there",
     "confobjects.cli.sendmail": "it stands in for a program whose messages begin with its name",
     "confobjects.cli.watching.logs": "lines of a log, made by logging",
     "confobjects.cli.watching.program": "the descriptor for the program that is run",
-    "confobjects.cli.batch.progress": "the bar of a batch",
-    "confobjects.cli.commands.copy": "the bar of a copy",
     "confobjects.cli.commands.overview": "the page of all commands, which is no message",
 }
 """The modules of the command line that may touch standard error, and why."""
