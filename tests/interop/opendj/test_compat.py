@@ -90,6 +90,7 @@ def theirs(server: OpenDj, lines: Sequence[str]) -> dict[str, str]:
     done = subprocess.run(program, input="\n".join(lines), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, list[str]] = {}
+    current: list[str] = []
     rest = iter([*lines, None])
     expected = next(rest)
     for line in done.stdout.splitlines():
