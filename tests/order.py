@@ -13,11 +13,12 @@ TESTS: Final = Path(__file__).resolve().parent
 LONG: Final = (
     "storage/test_canary_in_outputs.py",
     "service/test_commands.py",
+    "cli/test_demo_kept.py",
     "docs/test_pages.py",
     "web/browser/test_product_flows.py",
     "web/browser/test_everybody.py",
     "packaging/test_install.py",
-    "cli/test_demo_kept.py",
+    "packaging/test_readme.py",
     "cli/test_followers_running.py",
     "storage/ldap/test_guide.py",
     "storage/ldap/test_fail_over.py",
