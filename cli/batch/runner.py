@@ -41,6 +41,7 @@ class Batch:
         self.steps = steps_of(StepContext(invocation, source))
         self.touches = Touches(invocation.registry)
         self.summary = BatchSummary(invocation, source.origin, self.steps)
+        self._sends = False
         self._told: set[int] = set()  # ids of the transaction's problems that belong to a step
 
     def run(self) -> int:
@@ -81,6 +82,7 @@ class Batch:
             if wrong := [problem for step in self.steps for problem in step.problems]:
                 transaction.plan()  # problems of the whole are reported as well
                 raise error_for(wrong)
+            self._sends = True
         report = transaction.report
         return report.replace(warnings=tuple(map(_shorten_warning, self._locate_problems(report.warnings))))
 
@@ -129,7 +131,7 @@ class Batch:
         found = sorted([*found, *blamed], key=lambda problem: problem.line or len(self.source.script.lines) + 1)
         if not found:
             return error
-        self.summary.tell_refusal(found)
+        self.summary.tell_refusal(found, lost=self._sends and isinstance(error, CannotConnectError))
         return error_for(found)
 
     def _locate_problems(self, problems: Iterable[Diagnostic]) -> Iterator[Diagnostic]:

@@ -72,13 +72,13 @@ class BatchSummary:
 
     # -- the whole -------------------------------------------------------------------------------------------------
 
-    def tell_refusal(self, problems: Sequence[Diagnostic]) -> None:
-        """Say, before the problems, what they mean for the whole."""
+    def tell_refusal(self, problems: Sequence[Diagnostic], *, lost: bool) -> None:
+        """Say, before the problems, what they mean for the whole; ``lost`` says that the server went away while it was changed."""
         if self.invocation.form == "json" or self.invocation.quiet:
             return
         wrong = {bisect_right(self._lines, problem.line) for problem in problems if problem.line is not None}
-        counts = f"{len(wrong)} of {_commands_phrase(len(self.steps))} failed"
-        self.invocation.tell(Message(f"{self.origin}: {counts}: nothing was changed", "error"))
+        outcome = "the server went away, and a part may have been changed" if lost else "nothing was changed"
+        self.invocation.note(f"{self.origin}: {len(wrong)} of {_commands_phrase(len(self.steps))} failed: {outcome}")
 
     def tell(self, report: ChangeReport, *, told: bool = False) -> int:
         """Report the result and return the exit status; ``told`` says that each step was reported already."""

@@ -38,7 +38,7 @@ Examples:
 TESTS = {"tested": "tested", "untested": "untested", "declined": "not tested by --no-test"}
 """Whether an object was tested before it was saved, in the words of the command line."""
 _STATES = {
-    "pending": "is being made, or was interrupted: the next change finishes it",
+    "pending": "is being made, or was interrupted: the next change finishes it, or takes it back",
     "unclear": "was interrupted; it is not known whether it was made",
     "edited": "edited by hand",
 }

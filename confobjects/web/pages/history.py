@@ -29,7 +29,7 @@ _MOST: Final = 999_999_999
 _OFFERED: Final = 100
 """The newest changes, which are offered for a comparison; an older one has a link on its own page."""
 STATES: Final = {
-    "pending": "is being made, or was interrupted: the next change finishes it",
+    "pending": "is being made, or was interrupted: the next change finishes it, or takes it back",
     "unclear": "was interrupted; it is not known whether it was made",
     "edited": "edited by hand",
 }
