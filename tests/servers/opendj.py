@@ -22,7 +22,7 @@ SUFFIX: Final = "dc=example,dc=com"
 ROOT_DN: Final = "cn=Directory Manager"
 PASSWORD: Final = "opendj canary 2R"
 _PIN: Final = "key store canary 7W"
-_JAVA: Final = "-Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+JAVA_OPTIONS: Final = "-Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 _PATIENCE: Final = 120.0
 """Seconds that a start may take on a loaded machine; 5 are usual."""
 
@@ -155,7 +155,7 @@ class OpenDj:
 
 def _environment() -> Sequence[str]:
     """Return the settings for env(1): no tool of theirs reads the home directory of whoever runs the tests."""
-    return (f"OPENDJ_JAVA_ARGS={_JAVA}", "LC_ALL=C.UTF-8")
+    return (f"OPENDJ_JAVA_ARGS={JAVA_OPTIONS}", "LC_ALL=C.UTF-8")
 
 
 def _copy(distribution: Path, home: Path) -> Path:

@@ -9,6 +9,8 @@ Such are the entries below ``cn=config`` of OpenDJ, 389 Directory Server and Ope
    again just before they are replaced, and only writers with the same state are kept apart for certain.
 3. No change is sent twice, unless the server closed the connection and shows that it did not happen.
 4. What the server would garble or refuse in words of its own is refused before: bytes that are no text, new names.
+5. OpenDJ may store a change and report an error all the same (result 80: a component could not be started). A refusal is
+   one only when nothing of it stays: such a change is taken back. A deletion counts as made, with a warning.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from confobjects.errors import (
     ConfobjectsError,
     ConstraintError,
     InvalidValueError,
+    StorageError,
 )
 from confobjects.mapping.entry import (
     AddEntry,
@@ -56,6 +59,11 @@ if TYPE_CHECKING:
     from confobjects.storage.ldap.session import LdapSession
 
 _NO_CONTROL: Final = 12
+_FAILED_AFTERWARDS: Final = 80
+"""The result of a change that OpenDJ has stored, if a component of it cannot apply it. Others give it to anything."""
+_SCHEMA_RESULTS: Final = frozenset((17, 18, 21, 65))
+"""An attribute, a comparison, a value, or an object class that the schema does not have (RFC 4511, appendix A)."""
+_OWN_SCHEMA: Final = "look at what the server says: its schema is its own, and does not take this"
 _CLOCKS: Final = (
     (("cn=monitor", "startTime"), ("cn=monitor", "currentTime")),
     (("cn=Start,cn=Time,cn=Monitor", "monitorTimestamp"), ("cn=Current,cn=Time,cn=Monitor", "monitorTimestamp")),
@@ -76,6 +84,9 @@ class ForeignStorage(LdapStorage):
         self._without_control: set[LdapAddress] = set()
         self._applies_refused = False
         self._told: list[Diagnostic] = []
+        self._doubted: list[Change] = []
+        self._stored: list[Change] = []
+        self._takes_back = False
         return self
 
     @property
@@ -175,7 +186,7 @@ class ForeignStorage(LdapStorage):
                 self._state.leave(left, unclear=False)
                 raise CannotConnectError([*error.diagnostics, _describe_unfinished(left)]) from error
             except ConfobjectsError as error:
-                stuck = self._take_back(done, error)
+                stuck = self._take_back([*done, step] if step.change in self._stored else done, error)
                 if stuck:
                     self._state.leave(left, unclear=True)
                     raise type(error)([*error.diagnostics, *stuck]) from error
@@ -199,8 +210,42 @@ class ForeignStorage(LdapStorage):
                 )
             )
 
+    def _carry_out(self, change: Change, before: Entry | None) -> None:
+        """Make one change. If the server has stored it and reports an error, that is remembered, or told where all is well."""
+        self._doubted, self._stored = [], []
+        try:
+            super()._carry_out(change, before)
+        except StorageError as error:
+            if change not in self._doubted or not self._looks_done(change, before):
+                raise
+            if not self._takes_back and not isinstance(change, DeleteEntry):
+                self._stored = [change]
+                raise
+            self._told.extend(_describe_stored(change, problem) for problem in error.diagnostics)
+
+    def _error_for(self, change: Change, result: LdapResult) -> ConfobjectsError:
+        """Return the error for a refusal; none advises to load a schema of ours."""
+        error = super()._error_for(change, result)
+        if result.code not in _SCHEMA_RESULTS or not isinstance(error, (StorageError, InvalidValueError)):
+            return error
+        return type(error)([problem.replace(remedy=_OWN_SCHEMA) for problem in error.diagnostics])
+
+    def _take_back(self, done: Sequence[PlannedChange], reason: ConfobjectsError) -> list[Diagnostic]:
+        """Undo some changes, the last one first, and return what could not be undone."""
+        self._takes_back = True
+        try:
+            return super()._take_back(done, reason)
+        finally:
+            self._takes_back = False
+
     def _send_to(self, session: LdapSession, change: Change, before: Entry | None, person: str) -> LdapResult:
         """Send a change with what it expects of its entry, in the way that the server takes."""
+        answer = self._send_expecting(session, change, before, person)
+        if answer.code == _FAILED_AFTERWARDS:
+            self._doubted = [change]
+        return answer
+
+    def _send_expecting(self, session: LdapSession, change: Change, before: Entry | None, person: str) -> LdapResult:
         if not isinstance(change, ModifyEntry):
             return send_change(session, change, person)
         if self._applies_refused:
@@ -395,6 +440,12 @@ def _values_of(change: Change) -> Iterable[tuple[str, Sequence[Value]]]:
     if isinstance(change, ModifyEntry):
         return [(step.attribute, step.values) for step in change.modifications if step.kind != "delete"]
     return ()
+
+
+def _describe_stored(change: Change, problem: Diagnostic) -> Diagnostic:
+    what = "was deleted" if isinstance(change, DeleteEntry) else "was put back"
+    summary = f'the entry "{results.target_of(change)}" {what}, and the server reports an error'
+    return problem.replace(summary=summary, severity="warning")
 
 
 def _describe_unfinished(left: LeftChange) -> Diagnostic:
