@@ -24,6 +24,10 @@ class BenchmarkError(Exception):
     """The program to measure did not run."""
 
 
+class Skipped(Exception):  # noqa: N818 - it is none
+    """What a benchmark measures is not on this machine, and need not be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One command to measure: its name in the results, its words, extra environment variables, and the expected

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from benchmarks.harness import BenchmarkError, Report
+from benchmarks.harness import BenchmarkError, Report, Skipped
 
 BENCHMARKS = (
     "cold_start",
@@ -22,6 +22,7 @@ BENCHMARKS = (
     "mail",
     "service",
     "web",
+    "opendj",
 )
 """One module each, with ``measure() -> Report``."""
 BY_NAME = ("lost_updates", "server_live")
@@ -42,6 +43,9 @@ def main(names: list[str]) -> int:
     for name in names or BENCHMARKS:
         try:
             report: Report = importlib.import_module(f"benchmarks.{name}").measure()
+        except Skipped as reason:
+            print(f"{name}: skipped: {reason}", file=sys.stderr)
+            continue
         except BenchmarkError as error:
             print(f"{name}: {error}", file=sys.stderr)
             return 1
