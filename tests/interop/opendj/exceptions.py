@@ -27,6 +27,7 @@ NEVER_SET: Final[Mapping[str, Mapping[str, str]]] = {
         "config-directory": "Invalid configuration element",
         "java-class": "NoSuchMethodException",
     },
+    "password-policy password-policy": {"password-attribute": "does not support the auth password syntax"},
 }
 """Properties that are refused, by kind: a class that fits its interface, and not its settings; and what a backend forbids."""
 DELETED_WHILE_ENABLED: Final[Mapping[str, str]] = {

@@ -77,15 +77,20 @@ PLACES: Final[Mapping[str, Sequence[str]]] = {
     "index-extensible-matching-rule": ("1.3.6.1.4.1.42.2.27.9.4.49.1.3", "fr.eq"),
     "include-filter": ("(objectClass=person)", "(objectClass=group)"),
     "index-type": ("equality", "presence", "substring"),
+    "last-login-time-format": ("yyyyMMdd", "yyyyMMddHHmm"),
+    "previous-last-login-time-format": ("yyyyMMdd", "yyyyMMddHHmm"),
     "log-file": ("logs/oracle", "logs/other"),
     "mapped-search-filter-template": ("(uid=%s)",),
     "password-attribute": ("userPassword", "authPassword"),
     "primary-remote-ldap-server": ("localhost:1636", "localhost:2636"),
+    "replication-port": ("58989", "58990"),
     "require-change-by-time": ("20270101000000Z",),
     "secondary-remote-ldap-server": ("localhost:1636", "localhost:2636"),
     "sort-order": ("+cn", "-cn +sn"),
 }
 """Values of properties that the server looks at, by their names: what exists there, and what it parses."""
+EXCLUDED: Final = frozenset(("fractional-include",))
+"""Properties that are not changed, because they exclude another one, which is."""
 EXTRA: Final[Mapping[str, Mapping[str, str]]] = {
     "http-authorization-mechanism http-oauth2-file-authorization-mechanism": {"access-token-directory": "config"},
     "password-validator character-set": {"character-set": "1:abc"},
@@ -166,7 +171,9 @@ class Oracle:
         for prop in _list_settable(kind):
             now = normalise(prop, before.get(prop.name, prop.default.values))
             others = [text for text in self.values_of(kind, prop) if not normalise(prop, [text]) <= now]
-            if prop.name != "enabled" and (others or (prop.reference is None and prop.syntax.name != "class-name")):
+            if prop.name not in {"enabled", *EXCLUDED} and (
+                others or (prop.reference is None and prop.syntax.name != "class-name")
+            ):
                 assert others, f"{prop.name} needs another value than {now}"
                 found[prop.name] = others[: 2 if prop.multi_valued else 1]
         return found
