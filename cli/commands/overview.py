@@ -76,14 +76,14 @@ def _format_screen(registry: Registry) -> str:
     """Return the names of all objects and commands, and how to go on."""
     kinds = ", ".join(name for name, _ in _list_kinds(registry))
     lines = [
-        "confobjects COMMAND [OPTIONS]; at a terminal, without COMMAND: menus",
+        *_wrap_lines("confobjects COMMAND [OPTIONS]; at a terminal, without COMMAND: menus"),
         "",
-        "Objects, each with list-Xs, get-X-prop, create-X, set-X-prop, delete-X:",
+        *_wrap_lines("Objects, each with list-Xs, get-X-prop, create-X, set-X-prop, delete-X:"),
         *_fill(kinds),
         "",
         *(line for heading, rows in _by_group().items() for line in _align([(f"{heading}:", ", ".join(rows))], left=9)),
         "",
-        _FOOT,
+        *_wrap_lines(_FOOT),
     ]
     return "\n".join(lines)
 
@@ -93,6 +93,12 @@ def _fill(text: str) -> list[str]:
     return textwrap.wrap(
         text, _width(), initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
     )
+
+
+def _wrap_lines(text: str) -> Iterator[str]:
+    """Yield the lines of a text, each wrapped at blanks."""
+    for line in text.split("\n"):
+        yield from textwrap.wrap(line, _width(), break_on_hyphens=False, break_long_words=False) or [""]
 
 
 def _by_group() -> dict[str, dict[str, str]]:
