@@ -99,7 +99,7 @@ def _invoke(command: click.Command, context: click.Context) -> int:
 def _make_palette(words: Words) -> Palette:
     """Return what decides on colours, before the options of the command are known."""
     given = global_values(words)
-    choice: Choice = next((one for one in CHOICES if one == given["color"]), "auto")
+    choice: Choice = given["color"] if given["color"] in CHOICES else "auto"
     return Palette(choice, for_program=bool(given["script_friendly"]) or given["output"] in {"json", "tsv"})
 
 

@@ -52,8 +52,12 @@ def join_lines(lines: Iterable[str]) -> Styled:
     """Return lines as one text, each with the roles that it has."""
     parts: list[tuple[str, Role]] = []
     for line in lines:
-        parts += [("\n", "")] if parts else []
-        parts += line.parts if isinstance(line, Styled) else [(line, "")]
+        if parts:
+            parts.append(("\n", ""))
+        if isinstance(line, Styled):
+            parts.extend(line.parts)
+        else:
+            parts.append((line, ""))
     return Styled.of(parts)
 
 

@@ -109,7 +109,8 @@ def _style_line(plain: str, padded: Sequence[str], separator: str, roles: Sequen
     for place, (cell, role) in enumerate(zip(padded, roles, strict=True)):
         text = cell.rstrip(" ")
         between = separator if place < len(padded) - 1 else ""
-        for piece, kind in ((text, role), (cell[len(text) :] + between, "")):
+        pieces: tuple[tuple[str, Role], ...] = ((text, role), (cell[len(text) :] + between, ""))
+        for piece, kind in pieces:
             parts.append((piece[:left], kind))
             left -= len(parts[-1][0])
     return Styled.of(parts)
