@@ -18,6 +18,7 @@ from confobjects.management import ManagementContext
 from confobjects.mapping.entry import Modification, ModifyEntry
 from tests.cli.sessions import run
 from tests.management.foreign import EXAMPLES, Managed, manage_ds389, manage_slapd
+from tests.opening import open_any
 from tests.servers import opendj, packages
 from tests.servers.ds389 import Ds389
 from tests.servers.opendj import OpenDj
