@@ -124,5 +124,7 @@ def test_a_directory_that_is_not_there_is_told_without_the_password(
 def test_a_dash_for_the_password_asks_for_it_and_is_no_password() -> None:
     refused = run("list-mail-servers", "--url", "ldap://127.0.0.1:1/dc=x", "-D", "cn=one", "-w", "-", "-n")
     assert refused.status == 2
-    assert refused.err.startswith("-w - asks for the password, and there is no terminal or --no-prompt forbids it\n")
+    assert refused.err.startswith(
+        "error: -w - asks for the password, and there is no terminal or --no-prompt forbids it\n"
+    )
     assert "on the command line" not in refused.err

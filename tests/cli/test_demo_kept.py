@@ -39,11 +39,11 @@ ARRIVES = {
 }
 """Who gets mail by what a page does."""
 SET_BY_SHELLS = {"HOME", "PATH", "PWD", "XDG_STATE_HOME"}
-YOURS = {"server-configurations.md": {"EXAMPLES"}, "serving.md": {"TOKEN"}}
+YOURS = {"opendj.md": {"LOGIN"}, "server-configurations.md": {"EXAMPLES"}, "serving.md": {"TOKEN"}}
 """What a page calls the reader's own, as "`$NAME` is"."""
 _USED = re.compile(r"\$\{?([A-Z][A-Z0-9_]*)")
 _EXPLAINED = re.compile(r"`\$([A-Z][A-Z0-9_]*)`")
-_SET = re.compile(r"(?:^|[\s;&])([A-Z][A-Z0-9_]*)=")
+_SET = re.compile(r"""(?:^|[\s;&"])([A-Z][A-Z0-9_]*)=""")
 
 
 class Kept(NamedTuple):

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def printed(session: Path) -> Iterator[tuple[str, Outcome]]:
         lines = [text for text in lines if not re.fullmatch(r"= \d+", text)]
         out = "\n".join(text for text in lines if not text.startswith("2>"))
         err = "\n".join(text[3:] for text in lines if text.startswith("2>"))
-        command = next(word for word in words[1:] if not word.startswith("-"))
+        command = next(w for before, w in pairwise(words) if not w.startswith("-") and before != "--definitions")
         yield command, Outcome(status, out.strip(), err)
 
 

@@ -212,7 +212,7 @@ def test_unknown_keys_are_warned_about_with_the_nearest(home: Path) -> None:
         '  bindPasword\n  ^^^^^^^^^^^\n  remedy: did you mean "bindPassword"?\n'
         f'warning: {path}:3:1: "confobject.port" belongs to no known tool\n'
         '  confobject.port\n  ^^^^^^^^^^^^^^^\n  remedy: did you mean "confobjects.port"?\n'
-        f'warning: {path}:4:1: there is no option "colour"\n  colour\n  ^^^^^^\n'
+        f'warning: {path}:4:1: there is no option "colour"\n  colour\n  ^^^^^^\n  remedy: did you mean "color"?\n'
         f"warning: {path}:5:1: help has no effect in a properties file\n  help\n  ^^^^\n"
         f"warning: {path}:7:1: quiet is given twice: this value is used, and not the earlier one\n  quiet\n  ^^^^^\n"
     )

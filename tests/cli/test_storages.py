@@ -20,15 +20,17 @@ PLACES = (
     (re.compile(r"2> new (file|base entry on) \S+"), "2> new PLACE"),
     (re.compile(r"2> warning: .*: there is no such file: the configuration is empty"), "2> warning: nothing there"),
     (re.compile(r"2> warning: .*: there is no entry .*: the configuration is empty"), "2> warning: nothing there"),
-    (re.compile(r"2> \S+: there is no such file\n2>   remedy: correct the path"), "2> nothing there"),
-    (re.compile(r"2> \S+: there is no entry .*: the configuration is empty\n2>   remedy: .*"), "2> nothing there"),
+    (re.compile(r"2> error: \S+: there is no such file\n2>   remedy: correct the path"), "2> nothing there"),
+    (
+        re.compile(r"2> error: \S+: there is no entry .*: the configuration is empty\n2>   remedy: .*"),
+        "2> nothing there",
+    ),
     (re.compile(r"2> watching \S+: "), "2> watching PLACE: "),
     (re.compile(r",cn=(config|session [^\"]*)\" is not part of"), ',BASE" is not part of'),
     (re.compile(r"2>   remedy: the first change (creates|makes) it.*"), "2>   remedy: the first change makes it"),
-    (
-        re.compile(r"It comes back with: confobjects undo \d+"),
-        "It comes back",
-    ),  # 389-ds counts both steps of a deletion
+    # 389-ds counts both steps of a deletion.
+    (re.compile(r"It comes back with: confobjects undo \d+"), "It comes back"),
+    (re.compile(r"(?m)^\d+(?=\t\d{4}-\d\d-)"), "NUMBER"),
     (re.compile(r"sqlite:\S+?(?:\.ledger|/ledger/[0-9a-f]{32})(?![\w.])"), "LEDGER"),
 )
 

@@ -41,6 +41,7 @@ PROJECT: Final = (
     "docs/decisions/README.md",
     "docs/contributing.md",
     "tests/mutants.md",
+    "docs/releases/0.2.0.md",
     "CHANGELOG.md",
 )
 """The pages about the project, in the order of the navigation."""

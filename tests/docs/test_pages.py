@@ -23,13 +23,14 @@ WITHOUT_A_SERVER = [
     GUIDE / "tutorial-python.md",
     GUIDE / "documents.md",
     GUIDE / "sealing.md",
-    GUIDE / "coming-from-dsconfig.md",
+    GUIDE / "dsconfig-scripts.md",
     GUIDE / "configure-mail.md",
     GUIDE / "watch.md",
 ]
 LONGER = {
     "coming-from-dsconfig.md": 350,  # one table and one session beside another tool
     "ldap-servers.md": 290,  # one session with one server
+    "python.md": 290,  # one session with one program, and the tables of its options
     "services.md": 375,  # one session with one program
 }
 """Pages that may have more than 250 lines, and how many."""

@@ -346,10 +346,11 @@ def test_another_thread_waits_its_turn_and_not_for_ever(filled: Storage) -> None
 def test_who_reads_undisturbed_locks_writers_out_where_they_take_turns(filled: Storage) -> None:
     with filled.undisturbed():
         caught = in_another_thread(lambda: commit(filled, DeleteEntry(ONE)))
-        if filled.serialises_writers:
+        assert caught or not filled.serialises_writers
+        if caught:  # of a server's own configuration, those with the same state are locked out
             assert [isinstance(error, errors.StorageError) for error in caught] == [True]
             assert filled.read(ONE) is not None
-    if filled.serialises_writers:
+    if caught:
         assert in_another_thread(lambda: commit(filled, DeleteEntry(ONE))) == []
     assert filled.read(ONE) is None
 

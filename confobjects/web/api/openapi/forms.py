@@ -192,5 +192,6 @@ _DOCUMENT: Final = object_of(
         "objects": {"description": "Objects by path.", "type": "object", "additionalProperties": _IN_A_DOCUMENT},
     },
     "$schema",
+    UNLISTED_SECRETS,
     description="Objects by path. A missing property has its default; a missing secret is not changed.",
 )
