@@ -59,7 +59,7 @@ def document(mine: str, other: str, **servers: str) -> dict[str, Any]:
 
 ONE = document("p", "q", a="p", b="q")
 OTHER = document("r", "q", a="q", c="r")
-"""After ONE: ``r`` and ``c`` are created, ``p`` and ``b`` deleted, and nearly all others refer to another provider."""
+"""After ONE: ``p`` is called ``r``, ``c`` is created, ``b`` deleted, and nearly all others refer to another provider."""
 
 
 def killed(file: str, patience: float) -> bool:
@@ -86,6 +86,9 @@ def told() -> State:
         for change in record["changes"]:
             path, properties = change["path"], change["properties"]
             assert (change["action"] == "create") == (path not in there)
+            if change["action"] == "rename":
+                there[change["new_path"]] = there.pop(path)
+                path = change["new_path"]
             before = there.get(path, {})
             assert {name: values["before"] for name, values in properties.items()} == {
                 name: before.get(name, []) for name in properties

@@ -72,7 +72,7 @@ def test_the_manner_is_chosen_by_option_variable_or_the_name_of_the_program(tmp_
 def test_a_variable_of_another_manner_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONFOBJECTS_COMPAT", "opends")
     refused = run("list-mail-servers")
-    assert (refused.status, refused.err) == (2, 'CONFOBJECTS_COMPAT takes dsconfig, not "opends"\n')
+    assert (refused.status, refused.err) == (2, 'error: CONFOBJECTS_COMPAT takes dsconfig, not "opends"\n')
     assert run("list-mail-servers", "--compat", "dsconfig").status == 0
 
 

@@ -88,6 +88,6 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_changed(tmp_pa
     done = run(*CREATE, "--commandFilePath", str(tmp_path / "no" / "such" / "place"))
     assert (done.status, done.err.splitlines()[0]) == (
         2,
-        f"{tmp_path}/no/such/place: commands cannot be recorded: cannot open the file: No such file or directory",
+        f"error: {tmp_path}/no/such/place: commands cannot be recorded: cannot open the file: No such file or directory",
     )
     assert not (tmp_path / "config.ldif").exists()

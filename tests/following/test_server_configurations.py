@@ -112,7 +112,9 @@ def test_objects_that_come_and_go_are_heard(servers: Callable[[str], Managed]) -
         live.listen()(told)
         settle(live)
         change(ctx, lambda tx: tx.create("sasl-mapping", "one", MAPPING))
+        told.wait(1)  # changes that are heard of together are told as one
         change(ctx, lambda tx: tx.set("sasl-mapping", "one", {"priority": 7}))
+        told.wait(2)
         managed.edit("dn: cn=one,cn=mapping,cn=sasl,cn=config\nchangetype: delete\n")
         told.wait(3)
         assert ("sasl-mapping", "one") not in live
