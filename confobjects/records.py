@@ -14,7 +14,10 @@ Laws of this module:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, NoReturn, Self, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self, dataclass_transform
+
+if TYPE_CHECKING:
+    from inspect import Signature
 
 _ABSENT: Final = object()
 _CHANGEABLE: Final = (dict, list, set, bytearray)
@@ -83,6 +86,7 @@ class _RecordType(type):
     _defaults: dict[str, Any]
     _positional: tuple[str, ...]
     _compared: tuple[str, ...]
+    _is_computed: bool
 
     def __new__(
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, kw_only: bool = False
@@ -104,7 +108,13 @@ class _RecordType(type):
         made = super().__new__(cls, name, bases, namespace)
         if "__init__" not in namespace:
             made.__init__ = _make_first_init(made)  # type: ignore[misc]
+        made._is_computed = "__init__" in namespace
         return made
+
+    @property
+    def __signature__(cls) -> Signature | None:
+        """The arguments of a record as :mod:`inspect` and ``help`` show them; None where a class has its own ``__init__``."""
+        return None if cls._is_computed else _make_signature(cls)
 
 
 _PLAIN: Final = {kw_only: _Field(kw_only=kw_only) for kw_only in (False, True)}
@@ -137,6 +147,24 @@ def _find_positional(name: str, fields: Mapping[str, _Field]) -> tuple[str, ...]
         elif after_optional:
             raise TypeError(f"{name}: a field without a default follows one with a default")
     return tuple(names)
+
+
+def _make_signature(cls: _RecordType) -> Signature:
+    from inspect import Parameter, Signature
+
+    annotations: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        annotations.update(vars(base).get("__annotations__", {}))
+    parameters = [
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY if one.kw_only else Parameter.POSITIONAL_OR_KEYWORD,
+            default=one.factory() if one.factory else one.default if one.optional else Parameter.empty,
+            annotation=annotations[name],
+        )
+        for name, one in cls._fields.items()
+    ]
+    return Signature(sorted(parameters, key=lambda one: one.kind))
 
 
 def _make_first_init(cls: _RecordType) -> Callable[..., None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -304,3 +305,26 @@ def test_a_record_may_make_its_fields_of_other_arguments() -> None:
     assert Doubled([1, 2]).values == (1, 2, 1, 2)
     with pytest.raises(TypeError):
         Doubled()  # type: ignore[call-arg]
+
+
+def test_a_record_shows_its_arguments_before_and_after_its_init_is_compiled() -> None:
+    class Shown(Record):
+        name: str
+        items: tuple[str, ...] = ()
+        marks: dict[str, int] = field(default_factory=dict, kw_only=True)
+
+    expected = "(name: 'str', items: 'tuple[str, ...]' = (), *, marks: 'dict[str, int]' = {})"
+    assert str(inspect.signature(Shown)) == expected
+    for _ in range(100):
+        Shown("one")
+    assert str(inspect.signature(Shown)) == expected
+
+
+def test_a_record_with_an_init_of_its_own_shows_that() -> None:
+    class Computed(Record):
+        length: int
+
+        def __init__(self, text: str) -> None:
+            self._fill(length=len(text))
+
+    assert str(inspect.signature(Computed)) == "(text: 'str') -> 'None'"
