@@ -9,6 +9,7 @@ What is not as it was:
 - Properties come in the order of their names, as the server's own tool shows them.
 - A property that a subtype changes is an override of what differs. Texts that name the object name the subtype there.
 - A list has no column for a property that no kind has: some of theirs do.
+- A read-only property may be set on creation, also one with a default; one that shows what the server measures is never set.
 - A pin, a password or a secret has the syntax password: it is masked, also where the server's own tool shows it, and equals
   only itself.
 - ``or`` of ``not`` and another condition, which compiled definitions have for ``implies``, is ``implies`` again.
@@ -23,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from confobjects.definitions.building import friendly_name
+from confobjects.definitions.model import AFTER_CREATION
 from confobjects.definitions.registry import OVERRIDABLE
 from confobjects.dn import DN
 from confobjects.syntaxes.durations import TIME_UNITS
@@ -209,10 +211,10 @@ def _convert_property(fact: Facts) -> dict[str, Any]:
     found["syntax"] = "password" if is_secret else _convert_syntax(fact["syntax"])
     if default := _convert_default(fact["default"]):
         found["default"] = default
-    flags = ("mandatory", "multi-valued", "advanced", "hidden", "read-only")
+    flags = ("mandatory", "multi-valued", "advanced", "hidden")
     found |= {flag: True for flag in flags if fact[flag]}
-    if fact["monitoring"]:
-        found["read-only"] = True
+    if fact["read-only"] or fact["monitoring"]:
+        found["read-only"] = True if fact["monitoring"] else AFTER_CREATION
     action = {"kind": fact["admin-action"]["kind"]}
     _put_text(action, "note", fact["admin-action"]["note"])
     if action != {"kind": "none"}:

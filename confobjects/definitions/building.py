@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from confobjects.definitions.conditions import Condition, build_condition, split_operand, syntax_of
 from confobjects.definitions.documents import profile_of
 from confobjects.definitions.model import (
+    AFTER_CREATION,
     AdminAction,
     Constraint,
     Default,
@@ -213,7 +214,8 @@ def _build_property(
         multi_valued=spec.get("multi-valued", False),
         advanced=spec.get("advanced", False),
         hidden=spec.get("hidden", False),
-        read_only=spec.get("read-only", False),
+        read_only=bool(spec.get("read-only")),
+        set_on_creation=spec.get("read-only") == AFTER_CREATION,
         sensitive=spec.get("sensitive", syntax_.sensitive),
         admin_action=AdminAction(action.get("kind", "none"), action.get("note", "")),
         reference=next((made for made in references if not made.name), None),

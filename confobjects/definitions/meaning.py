@@ -579,7 +579,7 @@ class _DefinitionRules(_Rules):
     def _check_settable(pointer: str, prop: str, specs: Specs) -> Iterator[Finding]:
         """Check that a value is not given to a property that always has its default."""
         spec = specs.get(prop, {})
-        if spec.get("read-only") and _has_default(spec):
+        if spec.get("read-only") is True and _has_default(spec):
             yield pointer, f'"{prop}" is read-only and has a default: it is never set', "leave it out"
 
     def _check_views(self) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-from confobjects.definitions.model import ACTION_SENTENCES
+from confobjects.definitions.model import ACTION_SENTENCES, AFTER_CREATION
 from confobjects.definitions.registry import OVERRIDABLE
 from confobjects.syntaxes import REGISTRY
 
@@ -47,7 +47,10 @@ _FACTS: Final[Mapping[str, Any]] = {
     "multi-valued": _FLAG,
     "advanced": _FLAG,
     "hidden": _FLAG,
-    "read-only": _FLAG,
+    "read-only": {
+        "description": f"Whether a value may be set only on creation. With a default it is never set, unless this is {json.dumps(AFTER_CREATION)}.",
+        "enum": [True, False, AFTER_CREATION],
+    },
     "sensitive": _FLAG,
     "administrator-only": {
         "description": "Whether only administrators may change it, where people have roles; of pairs, the names that they alone may set.",

@@ -167,12 +167,17 @@ class ReEntry(Record):
     severity: Severity = "error"
 
 
+AFTER_CREATION = "after-creation"
+"""What a definition says of a read-only property with a default that creation may set, as it may one without a default."""
+
+
 class PropertyDefinition(Record):
     """The complete definition of one property.
 
     Where ``required_when`` holds for the object, the property needs a value, as a ``mandatory`` one always does. Each
     value names an object if there is a ``reference``; of pairs, those do that have the name of one of ``pair_references``.
-    ``administrator_names`` are names of pairs that only administrators may set, where people have roles.
+    ``administrator_names`` are names of pairs that only administrators may set, where people have roles. A ``read_only`` one
+    may be set on creation if it has no default or is ``set_on_creation``.
     """
 
     name: str
@@ -185,6 +190,7 @@ class PropertyDefinition(Record):
     advanced: bool = False
     hidden: bool = False
     read_only: bool = False
+    set_on_creation: bool = False
     sensitive: bool = False
     admin_action: AdminAction = AdminAction()
     reference: Reference | None = None
@@ -221,8 +227,12 @@ class PropertyDefinition(Record):
 
     @property
     def is_fixed(self) -> bool:
-        """Whether it always has its default: it is read-only with a default, so it is shown, and never set nor written."""
-        return self.read_only and self.default.kind not in {"undefined", "alias"}
+        """Whether it always has its default, so it is shown, and never set nor written.
+
+        It is read-only with a default, unless the definition says that creation may set it.
+        """
+        has_default = self.default.kind not in {"undefined", "alias"}
+        return self.read_only and has_default and not self.set_on_creation
 
 
 class Constraint(Record):

@@ -122,7 +122,7 @@ def _explain_missing_keys(error: Any, _show: Show) -> _Words:
 
 
 def _explain_choice(error: Any, show: Show) -> _Words:
-    known = [str(value) for value in error.validator_value]
+    known = [value if isinstance(value, str) else quote_json(value) for value in error.validator_value]
     given = error.instance if isinstance(error.instance, str) else ""
     yield "", f"{show(error.instance)} is not one of the known words", name_known(given, known)
 

@@ -173,12 +173,15 @@ class Changer:
             )
         return prop
 
-    def _is_settled(self, prop: PropertyDefinition, wanted: Texts) -> bool:
-        """Tell whether a value is settled, because the object is there; report it if other ones are wanted."""
+    def _is_settled(self, prop: PropertyDefinition, wanted: Texts, current: Texts | None = None) -> bool:
+        """Tell whether a value is settled, because the object is there; report it if others than those it has are wanted.
+
+        Those it has are the ``current`` ones, or else what is stored.
+        """
         if not prop.read_only or self.creating:
             return False
         stored = self.obj.values.get(prop.name, ())
-        if not is_same_value(prop, wanted, stored):
+        if not is_same_value(prop, wanted, stored if current is None else current):
             value = ", ".join(mask_secret(prop, text) for text in stored)
             self._report_problem(
                 prop.name,
@@ -195,7 +198,10 @@ class Changer:
 
     def _reset(self, name: str) -> None:
         prop = self._find_property(name)
-        if prop is None or self._is_settled(prop, ()):
+        if prop is None:
+            return
+        stored = self.obj.values.get(prop.name)
+        if self._is_settled(prop, written_default(prop) if stored else ()):
             return
         if prop.mandatory and not self.reader.has_default(self.obj, prop):
             self._report_problem(
@@ -278,7 +284,7 @@ class Changer:
         if unwanted is None:
             return
         after = tuple(text for text in current if text not in unwanted)
-        if self._is_settled(prop, after):
+        if self._is_settled(prop, after, current):
             return
         if after:
             self.values[prop.name] = after

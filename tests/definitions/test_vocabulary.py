@@ -78,7 +78,16 @@ def test_the_family_uses_every_syntax() -> None:
 
 def test_every_flag_and_default_behaviour_and_action_is_used_both_ways() -> None:
     props = [prop for definition in depot() for prop in definition.properties.values()]
-    flags = ("mandatory", "multi_valued", "advanced", "hidden", "read_only", "sensitive", "administrator_only")
+    flags = (
+        "mandatory",
+        "multi_valued",
+        "advanced",
+        "hidden",
+        "read_only",
+        "set_on_creation",
+        "sensitive",
+        "administrator_only",
+    )
     assert {(flag, getattr(prop, flag)) for prop in props for flag in flags} == {
         (f, v) for f in flags for v in (True, False)
     }

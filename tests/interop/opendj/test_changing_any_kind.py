@@ -33,11 +33,11 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
 
-def ask(opendj: OpenDj, *words: str) -> Outcome:
-    """Run a command of ours on the server's own configuration, and expect that it is done."""
+def ask(opendj: OpenDj, *words: str, status: int = 0) -> Outcome:
+    """Run a command of ours on the server's own configuration, and expect how it ends: by default, that it is done."""
     login = ("-D", ROOT_DN, "-j", str(opendj.password_file), "-P", str(opendj.authority_file), "-n")
     done = run(*words, "--url", opendj.tls_url, *login)
-    assert done.status == 0, done.err
+    assert done.status == status, done.err
     return done
 
 
@@ -60,15 +60,35 @@ def test_a_batch_over_many_kinds_is_one_change_and_taken_back_as_one(opendj: Ope
 
 
 def test_every_object_of_a_fresh_server_is_right_and_what_no_definition_has_is_told(opendj: OpenDj) -> None:
-    """Its own set-up gives an object a value that its definition does not have, and the administrator is a person."""
+    """The administrator is a person."""
     checked = ask(opendj, "check")
     assert checked.out.startswith("158 objects: 0 errors, ")
     assert [line for line in checked.err.splitlines() if "to no property" in line] == [
-        "warning: /connection-handler/SNMP Connection Handler: "
-        "the attribute ds-cfg-listen-address belongs to no property: it is kept",
         "warning: /root-dn/root-dn-user/Directory Manager: "
         "the attributes givenName, sn, userPassword belong to no property: they are kept",
     ]
+
+
+def test_a_read_only_value_that_differs_from_its_default_is_shown_and_set_on_creation_only(opendj: OpenDj) -> None:
+    """Set-up has stored another address than the default; a handler of ours gets one as well."""
+    before = configuration(opendj)
+    address = ("--property", "listen-address", "-s")
+    handler = ("--handler-name", "Ours")
+    given = ("enabled:false", "listen-port:1161", "trap-port:1162", "listen-address:127.0.0.2")
+    sets = [word for text in given for word in ("--set", text)]
+    ask(opendj, "create-connection-handler", *handler, "--type", "snmp", *sets)
+    for name, shown in (("SNMP Connection Handler", "127.0.0.1"), ("Ours", "127.0.0.2")):
+        words = ("get-connection-handler-prop", "--handler-name", name, *address)
+        assert ask(opendj, *words).out.split() == opendj.dsconfig(*words).split() == ["listen-address", shown]
+    refused = ask(opendj, "set-connection-handler-prop", *handler, "--set", "listen-address:127.0.0.3", status=2)
+    assert "listen-address is read-only: it can be set only when the object is created" in refused.err
+    assert "keep its value: 127.0.0.2" in refused.err
+    assert "listen-address" not in ask(opendj, "check").err
+    ask(opendj, "delete-connection-handler", *handler)
+    ask(opendj, "undo", "2")
+    assert "ds-cfg-listen-address: 127.0.0.2\n" in opendj.ldapsearch("-b", "cn=Ours,cn=Connection Handlers,cn=config")
+    ask(opendj, "delete-connection-handler", *handler)
+    assert configuration(opendj) == before
 
 
 def test_a_component_that_has_to_be_restarted_waits_until_it_was_disabled(opendj: OpenDj) -> None:

@@ -59,7 +59,6 @@ set-global-configuration-prop --set smtp-server:one.example.com:25 --set smtp-se
 """Objects that a fresh server does not have: of rare kinds, with odd names, with amounts that no unit fits."""
 DIFFERENT = {
     "client-secret": "a secret is masked",
-    "listen-address": "dsconfig shows what is stored; here a read-only property with a default always has that",
     "dynamically": "a blank before a full stop in a text of theirs",
 }
 """The words of lines that may differ, each with the reason."""
