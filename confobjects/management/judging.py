@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.actions import RemedyAction
@@ -94,7 +95,9 @@ def _judge_objects(  # noqa: PLR0913 - what to judge, and how
         errors.extend(p for p in problems if p.severity == "error")
         warnings.extend(p for p in problems if p.severity == "warning")
     seen = (judged.object for judged in judged_all.values())
-    warnings.extend(count_unknown(seen) if site.storage.is_foreign else warn_of_unknown(seen, "kept and not used"))
+    warnings.extend(
+        count_unknown(seen, site.registry) if site.storage.is_foreign else warn_of_unknown(seen, "kept and not used")
+    )
     for single in () if follow is None else _find_singles(site.registry, world):
         if single.path not in judged_all:
             judged_all[single.path] = judge.judge(single)
@@ -151,16 +154,30 @@ def warn_of_unusable(registry: Registry) -> Iterator[Diagnostic]:
         yield from one.as_warnings()
 
 
-def count_unknown(objects: Iterable[ManagedObject]) -> Iterator[Diagnostic]:
-    """Yield a warning for each object of a server that has attributes of no property: the server knows what they are."""
-    for obj in objects:
-        if obj.unknown:
-            shown = ", ".join(obj.unknown[:_FEW])
-            more = f" and {len(obj.unknown) - _FEW} more" if len(obj.unknown) > _FEW else ""
-            many = len(obj.unknown) > 1
+def count_unknown(objects: Iterable[ManagedObject], registry: Registry) -> Iterator[Diagnostic]:
+    """Yield a warning for each object of a server that has attributes of no property: the server knows what they are.
+
+    If all attributes of properties begin alike, one that begins otherwise belongs to another object class of the entry.
+    """
+    strange = [obj for obj in objects if obj.unknown]
+    prefix = _find_prefix(registry) if strange else ""
+    for obj in strange:
+        if unknown := [name for name in obj.unknown if name.lower().startswith(prefix)]:
+            shown = ", ".join(unknown[:_FEW])
+            more = f" and {len(unknown) - _FEW} more" if len(unknown) > _FEW else ""
+            many = len(unknown) > 1
             summary = f"the attribute{'s' * many} {shown}{more} belong{'s' * (not many)} to no property: {'they are' if many else 'it is'} kept"
             remedy = ("another set of definitions may know it (", RemedyAction("give-definitions"), ")")
             yield Diagnostic("broken-data", summary, path=str(obj.path), remedy=remedy, severity="warning")
+
+
+def _find_prefix(registry: Registry) -> str:
+    """Return how the attributes of all properties begin, in lower case: ``ds-cfg-`` or ``olc``; empty if not alike."""
+    names = {prop.attribute.lower() for definition in registry for prop in definition.properties.values()}
+    first, last = min(names, default=""), max(names, default="")
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    prefix = "".join(letter for letter, _ in alike)
+    return prefix[: prefix.rfind("-") + 1] or prefix
 
 
 _FEW: Final = 3
