@@ -16,6 +16,7 @@ from confobjects.storage import is_directory
 
 from .opening import storage_options, storage_url
 from .output.colour import CHOICES, paint
+from .output.folding import fold_for
 from .output.messages import Message, make_room, message_of, tell
 from .words.options import OPTIONS, conflict_among, describe_exposure, secret_sources
 
@@ -136,7 +137,7 @@ class Invocation:
     # -- output --------------------------------------------------------------------------------------------------
 
     def say(self, text: str, *, exact: bool = False) -> None:
-        """Print a result; ``exact`` leaves a document as it is, for a program that reads it again."""
+        """Print a result as it is laid out; ``exact`` leaves a document as it is, for a program that reads it again."""
         if self.sink is not None:
             self.sink.say(text)
         elif text:
@@ -144,9 +145,13 @@ class Invocation:
             shown = text if exact and not sys.stdout.isatty() else paint(text, sys.stdout)
             sys.stdout.write(shown if shown.endswith("\n") else f"{shown}\n")
 
-    def note(self, text: str) -> None:
-        """Print a remark to standard error, unless the user wants quiet."""
-        self.tell(Message(text))
+    def say_sentences(self, text: str) -> None:
+        """Print sentences as a result; a terminal gets them folded to its width."""
+        self.say(text if self.sink is not None else fold_for(text, sys.stdout))
+
+    def note(self, text: str, *, exact: bool = False) -> None:
+        """Print a remark to standard error, unless the user wants quiet; the lines of an ``exact`` one stay as they are."""
+        self.tell(Message(text, exact=exact))
 
     def tell(self, message: Message) -> None:
         """Print a message to standard error, unless the user wants quiet."""
@@ -173,7 +178,7 @@ class Invocation:
     def tell_success(self, text: str) -> None:
         """Say that a change was made, if a person is at the terminal or --verbose asks for it."""
         if self.tells_people and not self.compat and (self.verbose or sys.stdout.isatty()):
-            self.say(text)
+            self.say_sentences(text)
 
     # -- the configuration ---------------------------------------------------------------------------------------
 

@@ -76,11 +76,11 @@ def _print_accepted(invocation: Invocation, made: str | None, mail: Mail) -> Non
         return
     to = mail.recipients[0] if number == 1 else f"{number} recipients"
     if made is None:
-        invocation.say(f"would accept a mail from {mail.from_} to {to}")
+        invocation.say_sentences(f"would accept a mail from {mail.from_} to {to}")
     elif invocation.form == "script":
         invocation.say(made)
     elif invocation.tells_people:
-        invocation.say(f"accepted as {made}: from {mail.from_} to {to}")
+        invocation.say_sentences(f"accepted as {made}: from {mail.from_} to {to}")
 
 
 # -- the service as a process ------------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ def try_plan(invocation: Invocation, context: ManagementContext, plan: SetupPlan
         raise error_for(problems)
     sender = read_sender(found)
     if invocation.tells_people:
-        invocation.say(f"Testing {sender.server.path} with values that are not saved, up to the login.")
+        invocation.say_sentences(f"Testing {sender.server.path} with values that are not saved, up to the login.")
     with show_stages(invocation) as timeline:
         result = check_server(sender.server, sender=sender, unsaved=True, tokens=find_tokens, progress=timeline)
     return MailTestRun(sender.server, result)

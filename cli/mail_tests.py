@@ -77,7 +77,7 @@ def _check(invocation: Invocation, test: MailTest, server: EffectiveObject, send
         default = "" if test.depth else ", the default"
         what = "with unsaved values in place of saved ones" if test.unsaved else "as saved"
         of = "" if sender is None else f", the mail server of {sender.path},"
-        invocation.say(f"Testing {server.path}{of} {what}, {DEPTHS[depth]} (depth {depth}{default}).")
+        invocation.say_sentences(f"Testing {server.path}{of} {what}, {DEPTHS[depth]} (depth {depth}{default}).")
     with show_stages(invocation) as timeline:
         return check_server(
             server,

@@ -40,7 +40,7 @@ def perform(invocation: Invocation, operation: Operation, done: str) -> int:
         invocation.say(describe_change(invocation, operation, report))
     elif operation.action == "delete" and report.changed and invocation.tells_people and not invocation.dry_run:
         # A deletion is reported in a pipe as well: the object cannot be looked at any more.
-        invocation.say(done)
+        invocation.say_sentences(done)
         if report.number is not None:
             invocation.say(f"It comes back with: confobjects undo {report.number}")
     if recorder is not None and report.changed and not invocation.dry_run:

@@ -50,7 +50,9 @@ def _make_tests(invocation: Invocation, url: str) -> SaveTests:
         from .output.stages import show_stages
 
         if invocation.tells_people:
-            invocation.say(make_visible(f"Testing {path} with unsaved values (depth {depth}), before it is saved."))
+            invocation.say_sentences(
+                make_visible(f"Testing {path} with unsaved values (depth {depth}), before it is saved.")
+            )
         with show_stages(invocation) as timeline:
             yield timeline
 

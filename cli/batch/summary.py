@@ -94,7 +94,7 @@ class BatchSummary:
         if self.invocation.compat:
             return min(status, 1)  # dsconfig has one status for each failure of a command
         if self.invocation.tells_people:
-            self.invocation.say(self._sentence())
+            self.invocation.say_sentences(self._sentence())
         return status
 
     def _sentence(self) -> str:

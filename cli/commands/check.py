@@ -73,7 +73,7 @@ def run_check(invocation: Invocation, strict: bool = False, no_files: bool = Fal
         invocation.say(dumps(found.as_json(word)))
     elif not invocation.quiet:
         _tell_untested(invocation, found.untested)
-        invocation.say(summarise_check(found.count, "object", len(found.warnings)))
+        invocation.say_sentences(summarise_check(found.count, "object", len(found.warnings)))
     return DIFFERENCES if strict and found.warnings else 0
 
 
@@ -84,7 +84,7 @@ def _tell_problems(invocation: Invocation, found: CheckResult) -> int:
         raise error
     for problem in error.diagnostics:
         tell_problem(problem)
-    invocation.say(summarise_check(found.count, "object", len(found.warnings), len(error.diagnostics)))
+    invocation.say_sentences(summarise_check(found.count, "object", len(found.warnings), len(error.diagnostics)))
     return error.exit_code
 
 

@@ -70,7 +70,7 @@ def _run(invocation: Invocation, source: str, target: str, force: bool) -> int:
         return 0
     invocation.warn(choose_warnings(invocation, report.warnings))
     if not invocation.quiet:
-        invocation.say(_sentence(report, dry_run=invocation.dry_run))
+        invocation.say_sentences(_sentence(report, dry_run=invocation.dry_run))
     return 0
 
 

@@ -80,7 +80,7 @@ def _check(invocation: Invocation, paths: Sequence[str], force: bool) -> int:
         return tell_changes(invocation, report, "")
     invocation.warn(report.warnings)
     if not invocation.quiet:
-        invocation.say(summarise_check(len(given), "definition", len(report.warnings)))
+        invocation.say_sentences(summarise_check(len(given), "definition", len(report.warnings)))
     return 0
 
 

@@ -125,5 +125,5 @@ def _forget(invocation: Invocation, storage: Storage, name: str) -> int:
         invocation.say(dumps({"forgotten": forgotten, "dry_run": invocation.dry_run}))
     elif invocation.tells_people:
         verb = "would be" if invocation.dry_run else "was"
-        invocation.say(f'The report of "{show_foreign(forgotten)}" {verb} removed.')
+        invocation.say_sentences(f'The report of "{show_foreign(forgotten)}" {verb} removed.')
     return 0

@@ -89,7 +89,7 @@ def _show(invocation: Invocation, ledger: Ledger, settings: Settings, address: s
 
         invocation.say(format_lines([quota_row(address, standing, now, settings)]))
     else:
-        invocation.say("\n".join(describe_quota(address, standing, now, settings)))
+        invocation.say_sentences("\n".join(describe_quota(address, standing, now, settings)))
     return 0
 
 
@@ -124,7 +124,7 @@ def _tell(invocation: Invocation, action: str, address: str, words: str, *, has_
         document = {"action": action, "address": address, "changed": has_changed, "dry_run": invocation.dry_run}
         invocation.say(dumps(document))
     elif invocation.tells_people:
-        invocation.say(f"{words} (--dry-run: nothing was done)" if invocation.dry_run else words)
+        invocation.say_sentences(f"{words} (--dry-run: nothing was done)" if invocation.dry_run else words)
     return 0
 
 

@@ -89,7 +89,7 @@ def _resume(invocation: Invocation, service: EffectiveObject, name: str) -> int:
         invocation.say(dumps({"sender": name, "changed": has_changed, "dry_run": invocation.dry_run}))
     elif invocation.tells_people:
         words = f'The sender "{make_visible(name)}" goes on.' if has_changed else "No login of it was refused."
-        invocation.say(f"{words} (--dry-run: nothing was done)" if invocation.dry_run else words)
+        invocation.say_sentences(f"{words} (--dry-run: nothing was done)" if invocation.dry_run else words)
     return 0
 
 
@@ -168,6 +168,6 @@ def _print_for_people(invocation: Invocation, describe: Callable[[Status, str], 
     from ..output.messages import tell_problem
 
     if not invocation.quiet:
-        invocation.say("\n".join(describe(status, why)))
+        invocation.say_sentences("\n".join(describe(status, why)))
     for finding in status.findings:
         tell_problem(word_finding(finding))

@@ -255,12 +255,12 @@ def _print_object(  # noqa: PLR0913 - what to show, and how
     headings = ["Property", "Value(s)", *(["Origin"] if origin else [])]
     invocation.say(format_table(headings, rows))
     for view in views:
-        invocation.say(f"\n{view.name}: {view.synopsis}")
+        invocation.say_sentences(f"\n{view.name}: {view.synopsis}")
         invocation.say("\n".join(make_visible(f"  {name} = {value}  ({source})") for name, value, source in view.rows))
     if standing is not None and standing.state != "never" and not invocation.quiet:
         from ..verifications import describe_standing
 
-        invocation.say(f"\nLast test: {make_visible(describe_standing(standing))}.")
+        invocation.say_sentences(f"\nLast test: {make_visible(describe_standing(standing))}.")
 
 
 def _view_as_json(view: ViewResult) -> list[dict[str, str]]:

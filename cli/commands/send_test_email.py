@@ -77,11 +77,13 @@ def _send(
     invocation.warn(plan.warnings)
     check_addresses(Outgoing(b"", from_ if sender is None else sender.address, to), plan)
     if invocation.dry_run:
-        invocation.say(f"would send a test mail to {', '.join(to)} through {plan.host}:{plan.port} ({plan.security})")
+        invocation.say_sentences(
+            f"would send a test mail to {', '.join(to)} through {plan.host}:{plan.port} ({plan.security})"
+        )
         return 0
     if invocation.tells_people:
         whence = "" if sender is None else f" from {sender.address}"
-        invocation.say(make_visible(f"Sending a test mail{whence} through {server.path}."))
+        invocation.say_sentences(make_visible(f"Sending a test mail{whence} through {server.path}."))
     try:
         with show_stages(invocation) as timeline:
             report = send_test(server, to, from_, sender=sender, tokens=find_tokens, progress=timeline)
@@ -89,11 +91,11 @@ def _send(
         if invocation.form == "json":
             _print(invocation, error.report)
         elif invocation.verbose:
-            invocation.note("\n".join(error.report.transcript))
+            invocation.note("\n".join(error.report.transcript), exact=True)
         raise
     _print(invocation, report)
     if sender is not None and invocation.tells_people:
-        invocation.say(make_visible(f"  note: {sender.as_note(plan.host)}"))
+        invocation.say_sentences(make_visible(f"  note: {sender.as_note(plan.host)}"))
     return 0
 
 
@@ -107,11 +109,13 @@ def _print(invocation: Invocation, report: DeliveryReport) -> None:
         return
     for one in report.recipients:
         word = "accepted" if one.accepted else "refused"
-        invocation.say(
+        invocation.say_sentences(
             make_visible(f"The test mail to {one.address} was {word} by {report.host}: {one.reply or report.reply}")
         )
     login = f", logged in with {report.mechanism}" if report.mechanism else ", without login"
-    invocation.say(make_visible(f"  through {report.host}:{report.port} ({report.address}), {report.security}{login}"))
-    invocation.say(make_visible(f"  sender {report.sender}; the server said: {report.reply}"))
+    invocation.say_sentences(
+        make_visible(f"  through {report.host}:{report.port} ({report.address}), {report.security}{login}")
+    )
+    invocation.say_sentences(make_visible(f"  sender {report.sender}; the server said: {report.reply}"))
     if invocation.verbose:
         invocation.say("\n".join(f"  {line}" for line in report.transcript))

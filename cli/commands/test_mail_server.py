@@ -140,16 +140,16 @@ def print_result(invocation: Invocation, result: TestResult) -> None:
 
         invocation.say(format_lines(_script_rows(result.as_json(word))))
     else:
-        lines = [] if invocation.quiet else list(_readable_lines(result, verbose=invocation.verbose))
-        if lines:
-            invocation.say("\n".join(map(make_visible, lines)))
+        if not invocation.quiet:
+            _tell_result(invocation, result)
         from ..mail_fixes import offer_fix
 
         for diagnostic in result.diagnostics:
             tell_problem(offer_fix(diagnostic, invocation.registry))
         if result.transcript and not result.ok:
             invocation.note(
-                "\n".join(["  the dialogue with the server:", *(f"    {line}" for line in result.transcript)])
+                "\n".join(["  the dialogue with the server:", *(f"    {line}" for line in result.transcript)]),
+                exact=True,
             )
 
 
@@ -163,12 +163,20 @@ def _script_rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         yield "domain", finding["code"], finding["weight"], finding["summary"]
 
 
-def _readable_lines(result: TestResult, *, verbose: bool) -> Iterator[str]:
+def _tell_result(invocation: Invocation, result: TestResult) -> None:
     if result.ok:
-        yield from _finding_lines(result)
-    if verbose:
-        yield from (f"  {setting.name} = {setting.value}  ({setting.origin})" for setting in result.settings)
-        yield from (f"  {line}" for line in result.transcript if result.ok)
+        invocation.say_sentences("\n".join(map(make_visible, _finding_lines(result))))
+    if invocation.verbose:
+        invocation.say("\n".join(map(make_visible, _verbose_lines(result))))
+    invocation.say_sentences("\n".join(map(make_visible, _closing_lines(result))))
+
+
+def _verbose_lines(result: TestResult) -> Iterator[str]:
+    yield from (f"  {setting.name} = {setting.value}  ({setting.origin})" for setting in result.settings)
+    yield from (f"  {line}" for line in result.transcript if result.ok)
+
+
+def _closing_lines(result: TestResult) -> Iterator[str]:
     for warning in result.warnings:
         yield f"  warning: {warning.summary}"
     yield from (f"  note: {note}" for note in result.notes)

@@ -55,7 +55,7 @@ def test_provider(invocation: Invocation, provider_name: str, **changing: Sequen
 
     if invocation.tells_people:
         what = "with unsaved values in place of saved ones" if unsaved else "as saved"
-        invocation.say(f"Fetching a token from {provider.path}, {what}.")
+        invocation.say_sentences(f"Fetching a token from {provider.path}, {what}.")
     result = check_provider(provider.path, lambda: find_tokens(provider), unsaved=unsaved is not None)
     _print(invocation, result)
     if test is not None:
@@ -76,7 +76,7 @@ def _print(invocation: Invocation, result: ProviderTestResult) -> None:
         invocation.say(format_lines(_script_rows(result)))
     else:
         if result.ok and not invocation.quiet:
-            invocation.say("\n".join(map(make_visible, _readable_lines(result))))
+            invocation.say_sentences("\n".join(map(make_visible, _readable_lines(result))))
         from ..mail_fixes import offer_fix
 
         for diagnostic in result.diagnostics:

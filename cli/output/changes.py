@@ -62,7 +62,7 @@ def _tell_tests(invocation: Invocation, report: ChangeReport) -> None:
     if invocation.tests is not None and invocation.tells_people:
         from ..save_tests import tell_tests
 
-        tell_tests(invocation.say, invocation.tests, report.changes)
+        tell_tests(invocation.say_sentences, invocation.tests, report.changes)
 
 
 def deferred_line(deferred: DeferredCheck) -> str:

@@ -84,7 +84,7 @@ class Recorder:
         if self.shows and operations:
             commands = [equivalent_command(operation, registry) for operation in operations]
             plural = "s" if len(commands) > 1 else ""
-            self.invocation.note("\n".join([f"\nThe equivalent command{plural}:", *commands, ""]))
+            self.invocation.note("\n".join([f"\nThe equivalent command{plural}:", *commands, ""]), exact=True)
         if self.path is not None:
             try:
                 commands = [equivalent_command(operation, registry, exact=True) for operation in operations]

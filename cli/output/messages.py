@@ -6,6 +6,7 @@ Laws of this module:
 2. What belongs to a message follows it in indented lines: details, and after a word (``remedy:``, ``try:``, ``help:``) what
    to do about it. ``try:`` is a whole line to type.
 3. Foreign text does nothing to a terminal and begins no line.
+4. A terminal gets no line that is longer than it is wide, except what is ``exact``, such as a dialogue with a server.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TextIO
 
 from confobjects.records import Record
 from confobjects.texts.visible import make_visible
 
 from .colour import Role, Styled, paint
+from .folding import fold_for
 
 if TYPE_CHECKING:
     from confobjects.diagnostics import Diagnostic
@@ -28,10 +30,11 @@ Label = Literal["", "error", "warning"]
 
 
 class Message(Record):
-    """A text for standard error and its label, an empty one for a remark."""
+    """A text for standard error and its label, an empty one for a remark; the lines of an ``exact`` one stay as they are."""
 
     text: str
     label: Label = ""
+    exact: bool = False
 
     def __str__(self) -> str:
         return f"{self.label}: {self.text}" if self.label else self.text
@@ -74,11 +77,17 @@ def format_hint(word: str, text: str) -> str:
     return f"  {word}: {make_visible(text)}"
 
 
+def show(message: Message, stream: TextIO) -> str:
+    """Return a message as it is written to a stream."""
+    parts: list[tuple[str, Role]] = [(f"{message.label}:", message.label), (" ", "")] if message.label else []
+    text = Styled.of([*parts, (message.text, "")])
+    return paint(text if message.exact else fold_for(text, stream), stream)
+
+
 def tell(message: Message) -> None:
     """Write a message."""
     make_room()
-    parts: list[tuple[str, Role]] = [(f"{message.label}:", message.label), (" ", "")] if message.label else []
-    write(f"{paint(Styled.of([*parts, (message.text, '')]), sys.stderr)}\n")
+    write(f"{show(message, sys.stderr)}\n")
 
 
 def tell_problem(problem: Diagnostic) -> None:

@@ -6,41 +6,33 @@ line, so that it can be searched, unless COLUMNS says how wide the output is.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from confobjects.texts.numbers import read_number
 from confobjects.texts.visible import make_visible
 from confobjects.texts.widths import measure, pad, share, widest_piece, wrap
 
 from .colour import Role, Styled, join_lines
+from .folding import LEAST, USUAL, columns_of, read_columns
 
 if TYPE_CHECKING:
     from .shown import ShownProperty
 
 SEPARATOR = " : "
-_USUAL: Final = 80
-_LEAST: Final = 20
 
 
 def table_width() -> int | None:
     """Return the columns that a table may take: COLUMNS, or those of the terminal, minus one. None where rows are not wrapped."""
-    columns = read_number(os.environ.get("COLUMNS", ""))
-    if columns is None and sys.stdout.isatty():
-        columns = _USUAL
-        with suppress(OSError, ValueError):  # it does not know its size
-            columns = os.get_terminal_size(sys.stdout.fileno()).columns or _USUAL
-    return None if columns is None else max(_LEAST, columns) - 1
+    columns = read_columns()
+    return columns_of(sys.stdout) if columns is None else columns
 
 
 def output_width() -> int:
     """Return the columns that a text may take: those of a table, or one less than 80 where that has no limit."""
     width = table_width()
-    return _USUAL - 1 if width is None else width
+    return USUAL - 1 if width is None else width
 
 
 def format_table(
@@ -82,7 +74,7 @@ def _format_rule(widths: Sequence[int], separator: str) -> str:
     *front, last = widths
     middle = f"{dash}{rule}{dash if rule else ''}"
     line = "".join("-" * width + middle for width in front)
-    return line + "-" * min(last, max(_LEAST // 2, output_width() - len(line)))
+    return line + "-" * min(last, max(LEAST // 2, output_width() - len(line)))
 
 
 def _format_row(

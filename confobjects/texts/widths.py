@@ -7,7 +7,8 @@ Laws of this module:
    be broken, blanks at its end apart.
 3. A break is at a blank. A word that is wider than the room may also be broken after one of ``, ; / & ? | -``, where
    distinguished names, URLs, lists and names have their parts, and nowhere else.
-4. Columns share the room fairly: none is widened at the cost of a narrower one, and none is narrower than its least width.
+4. Folding a line loses no word and breaks none, so that each can be copied; what follows is indented deeper than the line.
+5. Columns share the room fairly: none is widened at the cost of a narrower one, and none is narrower than its least width.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from typing import Final
 
 _WORDS: Final = re.compile(r"[^ ]+ *| +")
 _PARTS: Final = re.compile(r"[^,;/&?|-]*[,;/&?|-]+ *|[^,;/&?|-]+")
+_HANG: Final = 4
+"""The columns by which the rest of a folded line is indented more than its beginning."""
 _FIRST_ODD: Final = "\u0300"
 """Printable characters before this one take one column each."""
 
@@ -45,6 +48,20 @@ def wrap(text: str, room: int) -> list[str]:
             lines.append("")
         lines[-1] += piece
     return lines
+
+
+def fold(line: str, width: int) -> list[str]:
+    """Break a line at blanks into lines of at most that many columns, unless one word is wider."""
+    if measure(line) <= width:
+        return [line]
+    indent = len(line) - len(line.lstrip(" "))
+    hang = " " * min(indent + _HANG, width // 2)
+    lines = [line[:indent]]
+    for word in _WORDS.findall(line[indent:]):
+        if lines[-1].strip(" ") and measure((lines[-1] + word).rstrip(" ")) > width:
+            lines.append(hang)
+        lines[-1] += word
+    return [one.rstrip(" ") for one in lines]
 
 
 def _break_words(text: str, room: int) -> Iterator[str]:

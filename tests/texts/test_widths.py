@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confobjects.texts.widths import measure, pad, share, widest_piece, wrap
+from confobjects.texts.widths import fold, measure, pad, share, widest_piece, wrap
 
 LETTERS = st.sampled_from(["a", "b", "é", "e\u0301", "語", "👍", ",", "/", "-", "&", ".", ":"])
 WORDS = st.lists(LETTERS, max_size=12).map("".join)
@@ -46,6 +46,20 @@ def test_a_line_ends_where_it_may(text: str, room: int) -> None:
     for at in list(accumulate(map(len, lines)))[:-1]:  # a word that fits is not broken
         word = text[:at].rpartition(" ")[2] + text[at:].partition(" ")[0]
         assert text[at - 1] == " " or measure(word) > room
+
+
+@given(st.integers(0, 8), TEXTS.filter(str.strip), ROOMS)
+def test_a_folded_line_has_the_same_words_and_each_line_fits_unless_it_is_one_word(
+    indent: int, text: str, room: int
+) -> None:
+    line = " " * indent + text.lstrip(" ")
+    lines = fold(line, room)
+    assert " ".join(lines).split() == line.split()
+    assert lines == [line] or len(lines[0]) - len(lines[0].lstrip(" ")) == indent
+    for one in lines:
+        assert measure(one.rstrip(" ")) <= room or len(one.split()) == 1
+    hang = min(indent + 4, room // 2)
+    assert all(one.startswith(" " * hang) and not one[hang:].startswith(" ") for one in lines[1:] if one.strip())
 
 
 COLUMNS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)), min_size=1, max_size=6)
