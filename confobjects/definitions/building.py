@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from confobjects.definitions.conditions import Condition, build_condition, split_operand, syntax_of
-from confobjects.definitions.documents import profile_of
+from confobjects.definitions.documents import attribute_of, profile_of
 from confobjects.definitions.model import (
     AFTER_CREATION,
     AdminAction,
@@ -132,9 +132,7 @@ def _naming_attribute(documents: DefinitionDocuments, data: Mapping[str, Any], r
     naming = relation.get("naming-property")
     if not naming:
         return "cn"
-    return str(
-        profile_of(documents.merge_shared(data["properties"][naming]), "ldap").get("attribute", f"ds-cfg-{naming}")
-    )
+    return attribute_of(naming, documents.merge_shared(data["properties"][naming]))
 
 
 def build_definition(documents: DefinitionDocuments, name: str) -> ManagedObjectDefinition:
@@ -220,7 +218,7 @@ def _build_property(
         admin_action=AdminAction(action.get("kind", "none"), action.get("note", "")),
         reference=next((made for made in references if not made.name), None),
         pair_references=tuple(made for made in references if made.name),
-        attribute=profile_of(spec, "ldap").get("attribute", f"ds-cfg-{name}"),
+        attribute=attribute_of(name, spec),
         renamed_from=tuple(spec.get("renamed-from", ())),
         deprecated=spec.get("deprecated", ""),
         declared_by=declared,

@@ -94,6 +94,14 @@ class DefinitionDocuments:
                 result[prop] = (_merge_override(spec, change), declared)
         return result
 
+    def stored_attributes(self) -> frozenset[str]:
+        """Return the attributes that properties of any type are stored in, without building the types."""
+        return frozenset(
+            attribute_of(name, spec)
+            for type_name in self.documents
+            for name, (spec, _) in self.collect_specs(type_name).items()
+        )
+
     def target_of(self, relation: str) -> str:
         """Return the type of the objects of a relation, by the relation's name."""
         return next(
@@ -101,6 +109,12 @@ class DefinitionDocuments:
             for name, document in self.documents.items()
             if "relation" in document.data and document.data["relation"].get("name", name) == relation
         )
+
+
+def attribute_of(name: str, spec: Mapping[str, Any]) -> str:
+    """Return the attribute that a property is stored in, by its name and its JSON."""
+    attribute: str = profile_of(spec, "ldap").get("attribute", f"ds-cfg-{name}")
+    return attribute
 
 
 def profile_of(data: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

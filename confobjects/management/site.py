@@ -41,6 +41,8 @@ class Kept:
 
 
 def _make_mapper(registry: Registry, storage: Storage, carried: Carried | None = None) -> Mapper:
+    if (read_also := getattr(storage, "read_also", None)) is not None:
+        read_also(registry.stored_attributes())
     return Mapper(registry, storage.base, carried, revised=not storage.is_foreign)
 
 

@@ -37,6 +37,7 @@ SERVERS: Final = ("openldap", "389ds")
 
 _NAMES: Final = re.compile(r"\sNAME\s+(?:'[^']*'|\([^)]*\))")
 _LIST: Final = re.compile(r"\s(MUST|MAY)\s+(\([^)]*\)|[^\s()]+)")
+_USAGE: Final = re.compile(r"\sUSAGE\s+(?!userApplications\b)[^\s)]", re.IGNORECASE)
 _NAMESPACE: Final = UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")  # that of object identifiers, RFC 4122 appendix C
 _DIRECTORY_STRING: Final = "1.3.6.1.4.1.1466.115.121.1.15"
 _IGNORE_CASE: Final = LdapSyntax(_DIRECTORY_STRING, "caseIgnoreMatch", substring="caseIgnoreSubstringsMatch")
@@ -319,6 +320,11 @@ def names_in(text: str) -> list[str]:
     """Return the names in a description, which stand in quotes, alone or in brackets (RFC 4512 section 4.1)."""
     found = _NAMES.search(text)
     return found[0].split("'")[1::2] if found else []
+
+
+def is_operational(text: str) -> bool:
+    """Tell whether the description of an attribute type says that the attribute is operational (RFC 4512 section 4.1.2)."""
+    return _USAGE.search(text) is not None
 
 
 def _oid_in(text: str) -> str:

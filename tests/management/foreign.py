@@ -27,6 +27,7 @@ class Managed:
     """A server, its definitions, who manages it, and a setting that has a number and no effect on the tests.
 
     ``usual`` is the value that the server gives the setting by itself, ``attribute`` where it keeps it.
+    ``definitions`` is where the definitions lie, if not in the examples.
     """
 
     server: Slapd | Ds389
@@ -36,13 +37,14 @@ class Managed:
     setting: str
     attribute: str
     usual: str
+    definitions: Path | None = None
 
     @property
     def url(self) -> str:
         return f"{self.server.url}cn=config"
 
     def open(self, **options: Any) -> ManagementContext:
-        family = [str(EXAMPLES / self.family)]
+        family = [str(self.definitions or EXAMPLES / self.family)]
         return confobjects.open(self.url, definitions=family, bind_dn=self.user, bind_password=self.password, **options)
 
     def entries(self, scope: str = "sub") -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from itertools import count
@@ -114,6 +116,62 @@ def test_a_deleted_object_comes_back_with_what_no_definition_knows(ds389_server:
         change(ctx, lambda tx: tx.delete("sasl-mapping", "whole"))
 
 
+# -- operational attributes ----------------------------------------------------------------------------------------------
+
+
+def add_property(folder: Path, managed: Managed, kind: str, name: str, attribute: str, **more: object) -> Path:
+    """Copy the definitions of a server and add a property to a kind; return where they lie."""
+    copy = Path(shutil.copytree(EXAMPLES / managed.family, folder / managed.family))
+    document = json.loads((copy / f"{kind}.json").read_text())
+    spec = {"synopsis": "What is operational.", "syntax": "string", "profile": {"ldap": {"attribute": attribute}}}
+    document["properties"][name] = {**spec, **more}
+    (copy / f"{kind}.json").write_text(json.dumps(document))
+    return copy
+
+
+def test_a_property_in_an_operational_attribute_is_read_changed_and_put_back(
+    ds389_server: Ds389, tmp_path: Path
+) -> None:
+    """Its rules of access are such a one there, and a client may write them: a search for all attributes leaves them out."""
+    managed = manage_ds389(ds389_server)
+    managed.definitions = add_property(tmp_path, managed, "sasl-mapping", "rules", "aci", **{"multi-valued": True})
+    first, second = (f'(targetattr="*")(version 3.0; acl "{one}"; allow (read) userdn="ldap:///self";)' for one in "ab")
+    dn = "cn=guarded,cn=mapping,cn=sasl,cn=config"
+    with managed.open() as ctx:
+
+        def rules() -> tuple[str, ...]:
+            return ctx.get("sasl-mapping", "guarded").values.get("rules", ())
+
+        change(ctx, lambda tx: tx.create("sasl-mapping", "guarded", {**MAPPING, "rules": [first]}))
+        assert rules() == (first,)
+        assert [one.values.get("rules") for one in ctx.list("sasl-mapping") if one.path.name == "guarded"] == [(first,)]
+        change(ctx, lambda tx: tx.set("sasl-mapping", "guarded", {"rules": [second]}))
+        assert rules() == (second,)
+        assert managed.find("aci", dn) == [second]
+        ctx.undo(2)
+        assert managed.find("aci", dn) == [first]
+        change(ctx, lambda tx: tx.delete("sasl-mapping", "guarded"))
+        ctx.undo(4)
+        assert rules() == (first,)
+        assert managed.find("aci", dn) == [first]
+        change(ctx, lambda tx: tx.delete("sasl-mapping", "guarded"))
+
+
+def test_of_the_operational_attributes_only_those_of_properties_are_read(managed: Managed, tmp_path: Path) -> None:
+    more = {"read-only": True}
+    managed.definitions = add_property(tmp_path, managed, "server-settings", "last-changed", "modifyTimestamp", **more)
+    managed.put(managed.attribute, "50")
+    with managed.open() as ctx:
+        found = ctx.get("server-settings")
+        (stamp,) = managed.find("modifyTimestamp")
+        assert found.values["last-changed"] == (stamp,)
+        assert not {name.lower() for name in found.unknown} & {"creatorsname", "modifiersname", "createtimestamp"}
+        number = change(ctx, set_to({managed.setting: 77}))
+        assert number is not None
+        ctx.undo(number)  # what the server writes by itself is neither expected nor put back
+        assert managed.find(managed.attribute) == ["50"]
+
+
 def test_objects_of_two_types_are_created_and_deleted(own_slapd: Slapd) -> None:
     managed = manage_slapd(own_slapd)
     with managed.open() as ctx:
@@ -183,6 +241,7 @@ def test_a_value_where_none_was_expected_is_not_overwritten(managed: Managed) ->
 
 
 _ADD_ONES = """
+from confobjects.errors import ChangedMeanwhileError
 from tests.management.foreign import *
 server = {server}
 managed = manage_{kind}(server)
@@ -195,7 +254,7 @@ with managed.open() as ctx:
             try:
                 change(ctx, ask)
                 break
-            except confobjects.ChangedMeanwhileError:
+            except ChangedMeanwhileError:
                 pass
 """
 

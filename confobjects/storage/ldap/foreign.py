@@ -11,6 +11,7 @@ Such are the entries below ``cn=config`` of OpenDJ, 389 Directory Server and Ope
 4. What the server would garble or refuse in words of its own is refused before: bytes that are no text, new names.
 5. OpenDJ may store a change and report an error all the same (result 80: a component could not be started). A refusal is
    one only when nothing of it stays: such a change is taken back. A deletion counts as made, with a warning.
+6. An entry has all of its user attributes, and of the operational ones those that the definitions name.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from confobjects.mapping.entry import (
 from confobjects.storage.ldap import results
 from confobjects.storage.ldap.beside import LeftChange, ServerState
 from confobjects.storage.ldap.plans import PlannedChange, forecast
+from confobjects.storage.ldap.reader import USER_ATTRIBUTES
 from confobjects.storage.ldap.requests import has_all_values, list_expectations, send_after_look, send_change, soften
 from confobjects.storage.ldap.store import LdapStorage
 
@@ -77,6 +79,9 @@ class ForeignStorage(LdapStorage):
     is_foreign = True
     _open_state: Callable[[DN], Storage]
     _made_state: ServerState | None = None
+    _named: frozenset[str] = frozenset()
+    """The attributes of properties, in lower case."""
+    _whole: Sequence[str] | None = None
 
     def keep_state_in(self, open_state: Callable[[DN], Storage]) -> ForeignStorage:
         """Say what opens the storage of the state, by the base of the server; return this storage."""
@@ -96,6 +101,24 @@ class ForeignStorage(LdapStorage):
         return self._made_state
 
     # -- reading -----------------------------------------------------------------------------------------------------
+
+    def read_also(self, attributes: Iterable[str]) -> None:
+        """Read those of some attributes that are operational wherever an entry is read whole.
+
+        Servers keep settings in such ones as well, and return them only to whom asks for them by name. Which ones they are
+        is in their schema (RFC 4512 section 4.1.2); to ask for all by name costs such a server several times the reading.
+        """
+        self._named = frozenset(name.lower() for name in attributes)
+        self._whole = None
+
+    def _list_whole(self) -> Sequence[str]:
+        if self._whole is None:
+            from confobjects.mapping.ldap_schema import is_operational, names_in
+
+            types = self._read_schema("attributeTypes") if self._named else ()
+            found = {name.lower() for text in types if is_operational(text) for name in names_in(text)}
+            self._whole = (*USER_ATTRIBUTES, *sorted(found & self._named))
+        return self._whole
 
     def read(self, dn: DN, attributes: Sequence[str] | None = None) -> Entry | None:
         """Return an entry, or None if it does not exist."""
@@ -142,7 +165,9 @@ class ForeignStorage(LdapStorage):
         from confobjects.storage.ldap.server_watch import ServerWatch
 
         state = self._state.storage.watch(timing)
-        return ServerWatch(self._servers, lambda: self.base, state, lambda: find_holders(self), timing)
+        return ServerWatch(
+            self._servers, lambda: self.base, state, lambda: find_holders(self), timing, whole=self._list_whole
+        )
 
     # -- writing -----------------------------------------------------------------------------------------------------
 

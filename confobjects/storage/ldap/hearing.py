@@ -12,7 +12,7 @@ polling       The newest records of the history are read. They are written befor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from confobjects.dn import DN
@@ -198,18 +198,25 @@ class HistoryFollower:
 class EntryFollower:
     """Finds what changed by comparing all entries with the last look: for the configuration of a server, which is small.
 
-    An entry is told by its ``entryCSN`` (slapd). Where one of them has none, all values are compared.
+    An entry is told by its ``entryCSN`` (slapd). Where one of them has none, all values are compared: what ``whole``
+    returns is asked for.
     """
 
-    def __init__(self, collector: NoticeCollector) -> None:
+    def __init__(self, collector: NoticeCollector, whole: Callable[[], Sequence[str]]) -> None:
         self._collector = collector
+        self._whole = whole
         self._stamps: dict[str, int] | None = None
-        self.wanted: tuple[str, ...] = ("entryCSN",)
+        self._is_stamped = True
+
+    @property
+    def wanted(self) -> Sequence[str]:
+        """The attributes to ask for."""
+        return ("entryCSN",) if self._is_stamped else self._whole()
 
     def take(self, found: Sequence[RawEntry]) -> None:
         """Take all entries, with the attributes that are wanted. The first ones are told as everything."""
-        if self.wanted != ("*",) and not all(attributes for _, attributes in found):
-            self.wanted, self._stamps = ("*",), None
+        if self._is_stamped and not all(attributes for _, attributes in found):
+            self._is_stamped, self._stamps = False, None
             self._collector.add_everything()
             return
         before, now = self._stamps, {dn: hash(repr(sorted(attributes.items()))) for dn, attributes in found}

@@ -25,7 +25,8 @@ from confobjects.storage.ldap.servers import Servers
 if TYPE_CHECKING:
     from confobjects.storage.ldap.together import EntryGroup
 
-_USER_ATTRIBUTES: Final = ("*",)
+USER_ATTRIBUTES: Final = ("*",)
+"""The attributes that are not operational (RFC 4511 section 4.5.1.8)."""
 _ROOT_ATTRIBUTES: Final = ("objectClass", "namingContexts", "supportedControl", "vendorName", "vendorVersion")
 
 _LOSSY: Final = (b"389", b"red hat", b"fedora")
@@ -148,7 +149,7 @@ class DirectoryReader:
     def read(self, dn: DN, attributes: Sequence[str] | None = None) -> Entry | None:
         """Return an entry, or None if it does not exist."""
         with self._turn:
-            entry = self._read(dn, _select_attributes(attributes))
+            entry = self._read(dn, self._select_attributes(attributes))
             if self._owner is not None and attributes is None:
                 self._seen[dn.normal] = entry
         if entry is None and not self._missing_ok:
@@ -179,18 +180,20 @@ class DirectoryReader:
         found.update((dn.normal, self._read(dn, wanted)) for dn in names if dn.normal not in found)
         return found
 
-    def _read_group(self, group: EntryGroup, wanted: Sequence[str] = _USER_ATTRIBUTES) -> dict[DN, Entry]:
+    def _read_group(self, group: EntryGroup, wanted: Sequence[str] = ()) -> dict[DN, Entry]:
         """Return what one search finds of a group by the names asked for, whatever its result: what it returns is there."""
         by_name = self._find_kind() != "safe"  # 389 Directory Server is slower with entryDN
         pairs = group.pairs(by_name=by_name)
-        _, raw = self._servers.ask(lambda session: session.search_any(str(group.parent), pairs, wanted))
+        _, raw = self._servers.ask(
+            lambda session: session.search_any(str(group.parent), pairs, wanted or self._list_whole())
+        )
         found: dict[str, list[Entry]] = {}
         for entry in entries_of(raw):
             found.setdefault(entry.dn.normal, []).append(entry)
         return {dn: found[dn.normal][0] for dn in group.names if len(found.get(dn.normal, ())) == 1}
 
-    def _read(self, dn: DN, wanted: Sequence[str] = _USER_ATTRIBUTES) -> Entry | None:
-        result, found = self._servers.ask(lambda session: session.read(str(dn), wanted))
+    def _read(self, dn: DN, wanted: Sequence[str] = ()) -> Entry | None:
+        result, found = self._servers.ask(lambda session: session.read(str(dn), wanted or self._list_whole()))
         if result.code == NO_SUCH_OBJECT:
             return None
         if result.code != SUCCESS:
@@ -228,7 +231,7 @@ class DirectoryReader:
 
         Without ``records`` those of the history are left out.
         """
-        wanted = _select_attributes(attributes)
+        wanted = self._select_attributes(attributes)
         with self._turn:
             entries = [] if records else self._find(base, scope, _NO_RECORDS, wanted)
             if not entries:  # to a server without our newest schema, a condition on an unknown class holds nowhere
@@ -252,6 +255,13 @@ class DirectoryReader:
     def snapshot() -> None:
         """Return None: each entry would have to be asked for."""
 
+    def _list_whole(self) -> Sequence[str]:
+        """Return what to ask for to read an entry whole."""
+        return USER_ATTRIBUTES
+
+    def _select_attributes(self, attributes: Sequence[str] | None) -> Sequence[str]:
+        return self._list_whole() if attributes is None else tuple(attributes) or ("1.1",)
+
     def _find(self, base: DN, scope: Scope, filter_: str, wanted: Sequence[str]) -> list[Entry]:
         """Return the entries that a filter selects, none if the base does not exist."""
         result, found = self._servers.ask(lambda session: find_all(session, str(base), scope, filter_, wanted))
@@ -266,10 +276,6 @@ class DirectoryReader:
         """
         result, found = self._servers.ask(lambda session: session.search_from(str(parent), name, least, wanted))
         return entries_of(found) if result.code == SUCCESS else None
-
-
-def _select_attributes(attributes: Sequence[str] | None) -> Sequence[str]:
-    return _USER_ATTRIBUTES if attributes is None else tuple(attributes) or ("1.1",)
 
 
 def kind_of(root: dict[str, list[bytes]]) -> Kind:

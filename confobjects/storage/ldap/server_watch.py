@@ -26,21 +26,24 @@ class ServerWatch(LdapWatch):
     """Hears what changes in the configuration of a server, and in its history.
 
     ``state`` is the watch of the storage of the state; ``find_definitions`` returns the entries of definitions there.
+    ``whole`` returns what to ask for to read an entry whole.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two things to hear, and what is read of them
         self,
         servers: Servers,
         base: Callable[[], DN],
         state: Watch,
         find_definitions: Callable[[], Sequence[Entry]],
         timing: Timing | None = None,
+        *,
+        whole: Callable[[], Sequence[str]],
     ) -> None:
         super().__init__(servers, base, timing)
         self._state = state
         self._find_definitions = find_definitions
         self._definitions: Sequence[Entry] | None = None
-        self._follower = EntryFollower(self._collector)
+        self._follower = EntryFollower(self._collector, whole)
         self._has_news = False
 
     def descriptors(self) -> Sequence[int]:
