@@ -655,9 +655,9 @@ def test_a_read_only_property_with_a_default_is_shown_and_never_set(file: Path) 
         "Examples:              oil",
     ]
     words = ("completion", "bash", "--definitions", str(FAMILY), "--at", "3", "--", "confobjects", "set-lantern-prop")
-    assert run(*words, "--set").out.split() == ["address:", "colour:"]
-    assert run(*words, "--reset").out.split() == ["address", "colour"]
-    assert run(*words, "--property").out.split() == ["address", "colour", "fuel", "reach"]
+    assert run(*words, "--set").out.split() == ["address:", "colour:", "wick:"]
+    assert run(*words, "--reset").out.split() == ["address", "colour", "wick"]
+    assert run(*words, "--property").out.split() == ["address", "colour", "fuel", "reach", "wick"]
     ldif = file.read_text("utf-8").replace("ds-cfg-colour: white\n", "ds-cfg-colour: red\nds-cfg-fuel: gas\n")
     (file.parent / "there.ldif").write_text(ldif, "utf-8")
     done = depot(f"apply {file.parent / 'there.ldif'}")
