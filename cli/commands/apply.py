@@ -44,7 +44,7 @@ def _run(invocation: Invocation, file: str, prune: bool, recreate: bool, own: tu
     wanted = read_side(invocation, file)
     if wanted.problems:  # an object that cannot be read would be lost without a word
         raise error_for(wanted.problems)
-    with show_progress(invocation, f"applying {file}"), invocation.open_for_change() as context:
+    with show_progress(invocation, f"applying {file}") as progress, invocation.open_for_change() as context:
         try:
             see = None
             if prune and not invocation.dry_run and may_ask(invocation):
@@ -54,8 +54,8 @@ def _run(invocation: Invocation, file: str, prune: bool, recreate: bool, own: tu
                 if see is None:
                     invocation.note("nothing was done")
                     return DIFFERENCES
-            tests = choose_tests(invocation)
-            report = context.apply(wanted.objects, prune=prune, dry_run=invocation.dry_run, tests=tests, see=see)
+            count = partial(progress.count, f"applying {file}")
+            report = apply(dry_run=invocation.dry_run, tests=choose_tests(invocation), see=see, progress=count)
         except ConfobjectsError as error:
             raise _locate_error(error, wanted) from error
     tell_changes(invocation, report, _summarise(report))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.diagnostics import Diagnostic
     from confobjects.management import Site
+    from confobjects.management.progress import Progress
     from confobjects.management.verifying import Standing
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
     from confobjects.objects.protocols import Evaluator
@@ -60,8 +62,10 @@ def run_check(invocation: Invocation, strict: bool = False, no_files: bool = Fal
     """Check the configuration, print what was found, and return the exit status."""
     evaluate = invocation.make_evaluator()
     elsewhere = no_files or invocation.options["env_file"] is not None
-    with show_progress(invocation, "checking the configuration"), invocation.open(tells=False) as context:
-        found = check_site(context.site, evaluate, invocation.place.instance_directory, elsewhere=elsewhere)
+    doing = "checking the configuration"
+    with show_progress(invocation, doing) as progress, invocation.open(tells=False) as context:
+        count, where = partial(progress.count, doing), invocation.place.instance_directory
+        found = check_site(context.site, evaluate, where, elsewhere=elsewhere, progress=count)
     if invocation.form != "json":
         invocation.warn(found.warnings)
     if found.problems:
@@ -106,10 +110,12 @@ class CheckResult(Record):
         return {"ok": True, "objects": self.count, "warnings": shown, **_as_json(self.untested)}
 
 
-def check_site(stored: Site, evaluate: Evaluator, instance_directory: str, *, elsewhere: bool) -> CheckResult:
+def check_site(
+    stored: Site, evaluate: Evaluator, instance_directory: str, *, elsewhere: bool, progress: Progress | None = None
+) -> CheckResult:
     """Check a configuration as a start with an evaluator would; ``elsewhere`` says that it would be on another machine."""
     site = stored.replace(evaluate=evaluate)
-    configuration, problems = judge_all(site, instance_directory)
+    configuration, problems = judge_all(site, instance_directory, progress)
     unusable = [problem for one in site.registry.unusable for problem in one.problems]
     remarks = [warning for warning in configuration.warnings if warning.replace(severity="error") not in unusable]
     is_elsewhere = elsewhere or site.storage.is_foreign  # what a server names is on its own machine

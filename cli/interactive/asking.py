@@ -77,7 +77,8 @@ class ValuePrompt:
                 raise BackRequest
             if answer.strip() != "?":
                 return answer
-            self.terminal.say("\n" + describe_property(prop, self.registry, width=self.terminal.width) + "\n")
+            text = describe_property(prop, self.registry, width=self.terminal.width)
+            self.terminal.explain(f"\n{text}\n", before_menu=False)
 
     def _ask_choice(self, prop: PropertyDefinition) -> Answer:
         choices = prop.syntax.choices()

@@ -8,6 +8,7 @@ from typing import Any, Final
 from confobjects.records import Record, field
 from confobjects.texts.numbers import read_number
 from confobjects.texts.visible import make_visible
+from confobjects.texts.widths import fold
 
 LONG: Final = 12
 """A list with more entries is searched and not numbered."""
@@ -70,7 +71,9 @@ class Menu(Record):
     def lines(self, width: int) -> list[str]:
         """Return the lines of the menu."""
         lines = ["", *([f">>>> {make_visible(self.title)}", ""] if self.title else [])]
-        lines += [self.question, ""] if self.question else []
+        lines += (
+            [*(part for line in self.question.split("\n") for part in fold(line, width)), ""] if self.question else []
+        )
         entries = [f"{choice.key:>4})  {make_visible(choice.label)}" for choice in self.entries]
         if self.heading:
             lines += [cut(line, width) for line in (f"{INDENT}{make_visible(self.heading)}", *entries)]

@@ -12,9 +12,10 @@ from confobjects.records import Record
 from confobjects.reference.text import describe_property
 from confobjects.syntaxes import ValueSyntaxError
 from confobjects.texts.names import normal_name
+from confobjects.texts.visible import make_visible
 
 from ..output.equivalents import equivalent_command
-from ..words.actions import render
+from ..output.messages import Message, message_of
 from .asking import Aside, ValuePrompt
 from .choosing import Choice
 from .draft import ADD, KEEP, REMOVE, RESET, REVERT, Draft
@@ -102,7 +103,7 @@ class ObjectEditor:
     def edit(self, relation: Relation, obj: ManagedObject) -> None:
         """Edit an object, and change it when it is accepted."""
         for problem in obj.problems:
-            self.terminal.say(render(problem))
+            self.terminal.tell(message_of(problem))
         unwritten = self.session.context.site.open_world().has_only_defaults(obj)
         draft = self._make_draft(obj, relation, creating=False).replace(unwritten=unwritten)
         edited = EditedObject(Operation("modify", relation.name, obj.path.names), draft)
@@ -173,9 +174,9 @@ class ObjectEditor:
             if not name:
                 raise BackRequest
             if name == "?" and prop is not None:
-                self.terminal.say(describe_property(prop, self.registry, width=self.terminal.width))
+                self._explain(prop, before_menu=False)
             elif normal_name(name) in known:
-                self.terminal.say(f'There is {relation.indefinite} "{name}" already.')
+                self.terminal.tell(Message(make_visible(f'there is {relation.indefinite} "{name}" already'), "error"))
             elif prop is None or self._accepts_name(prop, name):
                 return name
 
@@ -183,7 +184,7 @@ class ObjectEditor:
         try:
             prop.syntax.parse(name)
         except ValueSyntaxError as error:
-            self.terminal.say(str(error))
+            self.terminal.tell(Message(str(error), "error"))
             return False
         return True
 
@@ -282,15 +283,14 @@ class ObjectEditor:
         if name in edited.draft.definition.properties:
             self._explain(edited.draft.property_named(name))
             return
-        self.terminal.say(f"\n{edited.draft.definition.friendly}: {edited.draft.definition.synopsis}\n")
-        for prop in edited.draft.properties(advanced=self.advanced):
-            self.terminal.say(f"  {prop.name:<26} {prop.synopsis}")
-        self.terminal.say(
-            '\nType "?" and a number for help on a property. A star marks a change that is not applied yet.'
-        )
+        head = f"\n{edited.draft.definition.friendly}: {edited.draft.definition.synopsis}\n"
+        rows = (f"  {prop.name:<26} {prop.synopsis}" for prop in edited.draft.properties(advanced=self.advanced))
+        foot = '\nType "?" and a number for help on a property. A star marks a change that is not applied yet.'
+        self.terminal.explain("\n".join([head, *rows, foot]))
 
-    def _explain(self, prop: PropertyDefinition) -> None:
-        self.terminal.say("\n" + describe_property(prop, self.registry, width=self.terminal.width))
+    def _explain(self, prop: PropertyDefinition, *, before_menu: bool = True) -> None:
+        text = describe_property(prop, self.registry, width=self.terminal.width)
+        self.terminal.explain(f"\n{text}", before_menu=before_menu)
 
     # -- one property ------------------------------------------------------------------------------------------------
 
@@ -360,7 +360,7 @@ class ObjectEditor:
             try:
                 draft = put(answer.text)
             except ValueSyntaxError as error:
-                self.terminal.say(str(error.as_masked() if prop.sensitive else error))
+                self.terminal.tell(Message(str(error.as_masked() if prop.sensitive else error), "error"))
                 present = answer.text if not prop.sensitive else ""
                 continue
             more = (Aside(answer.text, answer.operations),) if answer.operations else ()

@@ -16,6 +16,7 @@ from confobjects.objects.changes import to_canonical
 from confobjects.syntaxes import ValueSyntaxError
 
 from ..mail_setup import SetupPlan, find_stored, make_operations, require_test, try_plan
+from ..output.messages import Message
 from .asking import Aside, ValuePrompt
 from .editing import ObjectEditor
 from .session import InteractiveSession
@@ -210,7 +211,7 @@ class MailGuide:
             try:
                 text = to_canonical(prop, answer.text)
             except ValueSyntaxError as error:
-                self.terminal.say(str(error.as_masked() if prop.sensitive else error))
+                self.terminal.tell(Message(str(error.as_masked() if prop.sensitive else error), "error"))
                 continue
             if answer.operations:
                 self.asides = (*self.asides, Aside(answer.text, answer.operations))

@@ -60,9 +60,8 @@ class Menus:
             self._attempt(action)
         elif choice.key == "?":
             about = relations if choice.value == HELP else [choice.value]
-            for relation in about:
-                definition = self.session.registry.definition(relation.target)
-                self.session.terminal.say(f"  {relation.friendly}: {definition.synopsis}")
+            found = ((one.friendly, self.session.registry.definition(one.target).synopsis) for one in about)
+            self.session.terminal.explain("\n".join(f"  {friendly}: {synopsis}" for friendly, synopsis in found))
         else:
             self._show_kind(choice.value)
 
@@ -109,7 +108,7 @@ class Menus:
             if choice.value == QUIT:
                 raise QuitRequest
             if choice.key == "?":
-                self.session.terminal.say(
+                self.session.terminal.explain(
                     describe_object(
                         relation,
                         self.session.registry,

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from confobjects.errors import ConfobjectsError
 
 from ..output.changes import deferred_line, plan_lines
+from ..output.messages import message_of
 from ..output.shown import Units, show
 from ..output.table import format_cell
 from ..save_tests import choose_tests, open_tests, tell_tests
-from ..words.actions import asks_for, render
+from ..words.actions import asks_for
 from ..words.command_line import line_of
 from .choosing import LONG, Choice
 from .pages import BACK, QUIT, list_menu
@@ -56,7 +57,7 @@ class InteractiveSession:
         """Say why something was not done."""
         self.terminal.say()
         for diagnostic in error.diagnostics:
-            self.terminal.say(render(diagnostic))
+            self.terminal.tell(message_of(diagnostic))
 
     # -- objects -----------------------------------------------------------------------------------------------------
 

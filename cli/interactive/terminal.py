@@ -16,12 +16,16 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from confobjects.texts.visible import make_block_visible, make_visible
+from confobjects.texts.widths import fold
 
+from ..output.messages import Message, show
 from .choosing import END, ENTER, ESCAPE, INDENT, KEYS, LONG, Choice, Menu, Search, cut, keys_of, match_places
 
 T = TypeVar("T")
 
 _MOST_SHOWN = 20
+_LOWEST = 6
+"""The fewest lines that a terminal is taken to have."""
 _REST_OF_KEY = 0.05
 """Seconds to wait for the rest of an arrow key's sequence; otherwise its first character is the Escape key."""
 
@@ -46,6 +50,8 @@ class Terminal:
         except (ImportError, AttributeError):
             self._readline = None
         self._guards: list[Callable[[], bool]] = []
+        self._menu_height = 0
+        """The lines of the menu that was printed last."""
 
     @contextmanager
     def guard(self, loses: Callable[[], bool]) -> Iterator[None]:
@@ -81,6 +87,24 @@ class Terminal:
         """Print lines."""
         sys.stdout.write(f"{make_block_visible(text)}\n")
         sys.stdout.flush()
+
+    def tell(self, message: Message) -> None:
+        """Print what is wrong, or may be, as every message is: with its label, folded to the terminal."""
+        sys.stdout.write(f"{show(message, sys.stdout)}\n")
+        sys.stdout.flush()
+
+    def explain(self, text: str, *, before_menu: bool = True) -> None:
+        """Print help. What would scroll away, because it is long or a menu follows, waits to be read; ``q`` leaves the rest out."""
+        lines = [part for line in text.split("\n") for part in fold(line, self.width)]
+        room = max(_LOWEST, shutil.get_terminal_size().lines) - 1
+        follows = self._menu_height if before_menu else 0
+        while lines and len(lines) + follows > room and sys.stdin.isatty():
+            self.say("\n".join(lines[: room - 1]))
+            lines = lines[room - 1 :]
+            if self.ask("-- Enter goes on, q leaves the rest out: ").strip().casefold() == "q":
+                return
+        if lines:
+            self.say("\n".join(lines))
 
     # -- one answer ------------------------------------------------------------------------------------------------
 
@@ -139,7 +163,9 @@ class Terminal:
 
     def choose(self, menu: Menu) -> Choice:
         """Print a menu and return what was chosen."""
-        self.say("\n".join(menu.lines(self.width)))
+        lines = menu.lines(self.width)
+        self._menu_height = len(lines) + 1  # the question comes below it
+        self.say("\n".join(lines))
         while True:
             answer = self.ask(menu.prompt)
             choice = menu.find_choice(answer)

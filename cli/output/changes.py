@@ -27,7 +27,7 @@ def tell_changes(invocation: Invocation, report: ChangeReport, done: str) -> int
         return 0
     invocation.warn(choose_warnings(invocation, report.warnings))
     if not report.changed:
-        invocation.tell_success("Nothing changed.")
+        invocation.tell_success("Nothing would change." if invocation.dry_run else "Nothing changed.")
         return 0
     if invocation.dry_run:
         invocation.say(join_lines(plan_lines(report.changes)))

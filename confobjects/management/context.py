@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from confobjects.management.documents.applying import See
     from confobjects.management.documents.comparing import States
     from confobjects.management.history.records import HistoryRecord, Objects
+    from confobjects.management.progress import Progress
     from confobjects.management.resealing import ResealReport
     from confobjects.management.site import Site
     from confobjects.management.verifying import Standing
@@ -276,12 +277,13 @@ class ManagementContext:
         dry_run: bool = False,
         tests: OpenTests | None = None,
         see: See | None = None,
+        progress: Progress | None = None,
     ) -> ChangeReport:
         """Make stored objects match the wanted ones. See :func:`applying.bring_about` for the options."""
         from confobjects.management.documents.applying import bring_about, find_expected
 
         with self.change(dry_run=dry_run, expected=find_expected(wanted), tests=tests) as tx:
-            bring_about(tx, wanted, prune=prune, see=see)
+            bring_about(tx, wanted, prune=prune, recreate=recreate, own=own, see=see, progress=progress)
         return tx.report
 
     def reseal(self, *, dry_run: bool = False, all_stale: bool = False, abandon: bool = False) -> ResealReport:

@@ -10,6 +10,7 @@ from confobjects.actions import RemedyAction
 from confobjects.definitions.model import ROOT_NAME
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
+from confobjects.management.progress import Progress, report_each
 from confobjects.management.strays import find_strays
 from confobjects.mapping.protocol import is_remote
 from confobjects.objects.effective import EffectiveConfiguration
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
     from confobjects.objects.protocols import World
 
 
-def judge_all(site: Site, instance_directory: str) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
+def judge_all(
+    site: Site, instance_directory: str, progress: Progress | None = None
+) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
     """Judge every object with a site's evaluator; return the effective configuration and every error found."""
     world = site.open_world()
     objects = list(site.all_objects(world))
     strays = find_strays(site, world, objects)
-    return _judge_objects(site, world, objects, instance_directory, remarks=strays)
+    return _judge_objects(site, world, report_each(objects, progress), instance_directory, remarks=strays)
 
 
 def judge_one(

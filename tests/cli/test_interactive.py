@@ -264,7 +264,8 @@ def test_a_name_that_is_taken_is_asked_for_again() -> None:
         person.answer(KIND, "2")
         person.answer(PICK, "generic")
         person.answer(NAME, " ONE ")
-        person.answer('There is a Mail Server "ONE" already.', "")
+        person.until('error: there is a Mail Server "ONE" already')
+        person.answer(NAME, "")
         assert leave(person) == 0
 
 
@@ -412,9 +413,51 @@ def test_a_value_may_be_an_expression() -> None:
     assert (value("auth-password"), value("enabled")) == ("&{smtp.password}", "&{mail.on|false}")
 
 
+STOP = "-- Enter goes on, q leaves the rest out: "
+
+
+def test_help_that_would_scroll_away_waits_to_be_read() -> None:
+    run(*CREATE)
+    with dialogue(environment={"LINES": "24"}) as person:
+        person.answer(MAIN, "mail server")
+        person.answer(KIND, "?")
+        first = person.answer(STOP, "")
+        assert "Mail Server" in first
+        assert ">>>> Mail Server menu" not in first.partition("Choice [b]: ")[2]
+        assert len(person.answer(STOP, "q").splitlines()) <= 24
+        assert len(person.answer(KIND, "view").splitlines()) <= 24
+        person.answer(PICK, "1")
+        person.answer(EDITOR, "c")
+        assert leave(person) == 0
+
+
+def test_help_that_fits_above_its_menu_waits_for_nothing() -> None:
+    run(*CREATE)
+    with dialogue(environment={"LINES": "60"}) as person:
+        edit_one(person)
+        person.answer(EDITOR, "2")
+        person.answer(PROPERTY, "?")
+        assert STOP not in person.answer(PROPERTY, "1")
+        person.answer(EDITOR, "c")
+        assert leave(person) == 0
+
+
+def test_a_refused_value_begins_with_its_label() -> None:
+    run(*CREATE)
+    with dialogue(environment={"COLUMNS": "60"}) as person:
+        edit_one(person)
+        person.answer(EDITOR, "2")
+        person.answer(PROPERTY, "2")
+        shown = person.answer("smtp-server (", f"{CLEAR}h:99999") + person.until("smtp-server (")
+        assert "\nerror: " in shown
+        person.type("\x15\n")
+        person.answer(EDITOR, "c")
+        assert leave(person) == 0
+
+
 def test_help_comes_from_the_definitions() -> None:
     run(*CREATE)
-    with dialogue() as person:
+    with dialogue(environment={"LINES": "200"}) as person:
         person.answer(MAIN, "?")
         person.until("Trust Manager Provider: ")
         person.answer(MAIN, "mail server")
@@ -478,7 +521,7 @@ def test_objects_are_listed_renamed_and_deleted() -> None:
         person.until("tests only             : blind : true")
         person.answer(KIND, "delete")
         person.answer(PICK, "1")
-        person.until('"tests only" cannot be deleted: /mail-server/one uses it')
+        person.until("deleted: /mail-server/one uses it (trust-manager-provider)")
         person.answer(KIND, "rename")
         person.answer(PICK, "1")
         person.answer("New name: ", f"{CLEAR}for tests")

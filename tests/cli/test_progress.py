@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from confobjects.cli.main import main
+from tests.cli.dialogue import dialogue
 from tests.cli.sessions import fresh, run
 
 CREATE = ("create-mail-server", "--server-name", "one", "--set", "enabled:true", "--set", "smtp-server:h", "--no-test")
@@ -31,6 +32,32 @@ def run_at_terminal(*arguments: str) -> tuple[str, str]:
     for piece in re.split(r"(\r\x1b\[K)", err.getvalue()):
         shown = shown[: shown.rfind("\n") + 1] if piece == "\r\x1b[K" else shown + piece
     return err.getvalue(), shown
+
+
+def test_check_and_apply_count_and_a_wait_says_for_whom(tmp_path: Path) -> None:
+    with fresh(tmp_path):
+        for number in range(3):
+            made = run(*(f"s{number}" if word == "one" else word for word in CREATE))
+            assert made.status == 0
+        document = tmp_path / "document.json"
+        document.write_text(run("export").out.replace('"h"', '"i"'), encoding="utf-8")
+        steps = {
+            ("check",): "checking the configuration: {} of 4",
+            ("apply", str(document), "--no-test"): f"applying {document}: {{}} of 3",
+        }
+        for command, words in steps.items():
+            with dialogue(*command, environment={"TERM": "xterm", "COLUMNS": "300"}) as person:
+                for number in (1, 2, 3):  # the mail service is one more to check
+                    person.until(words.format(number))
+                assert person.ends() == 0
+        words = (*CREATE, "--wait", "1")
+        with dialogue(*words, environment={"TERM": "xterm", "COLUMNS": "300"}) as person:
+            person.until("waiting for the followers")
+            person.until("waiting: in effect on 0 of 0 followers")
+            assert person.ends() == 0
+        with dialogue(*("two" if word == "one" else word for word in words)) as person:
+            assert person.ends() == 0
+            assert "waiting" not in person.shown
 
 
 def commands(tmp_path: Path) -> list[tuple[str, ...]]:

@@ -298,7 +298,7 @@ def weak_key() -> Certificate:
 def test_what_else_is_wrong_is_never_offered_to_be_trusted(
     made: Callable[[], Certificate], why: str, tmp_path: Path
 ) -> None:
-    with server(made(), tmp_path), dialogue(*TEST) as person:
+    with server(made(), tmp_path), dialogue(*TEST, environment={"COLUMNS": "300"}) as person:
         assert person.ends() == 42
         assert why in person.shown
         assert "Whom do you want to trust?" not in person.shown
@@ -383,7 +383,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
 def test_what_was_seen_is_what_is_stored(tmp_path: Path) -> None:
     """The server changes its certificate after it was shown: the one that was confirmed is stored, and the other refused."""
     shown, other = self_signed(), self_signed()
-    with server(shown, tmp_path) as running, dialogue(*TEST) as person:
+    with server(shown, tmp_path) as running, dialogue(*TEST, environment={"COLUMNS": "300"}) as person:
         person.answer(CHOICE, ALONE)
         running.tls = context(other, tmp_path)
         person.answer(DIGITS, fingerprint(shown)[-8:])

@@ -26,6 +26,7 @@ from confobjects.management.documents.comparing import States, take_snapshot, us
 from confobjects.management.documents.differing import differs
 from confobjects.management.documents.renames import find_renames, move
 from confobjects.management.documents.settling import OwnProperties, settle
+from confobjects.management.progress import Progress, report_each
 from confobjects.management.strays import find_strays
 from confobjects.mapping.documents import ObjectState
 from confobjects.objects.changes import PropertyChanges
@@ -58,8 +59,23 @@ See = Callable[[Sequence[Operation]], None]
 """Told of the operations that a document comes to, before they are asked for; what it raises ends the change."""
 
 
-def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False, see: See | None = None) -> None:
-    """Make the stored objects match the wanted ones in a transaction. Raises what :func:`plan_operations` and ``see`` raise."""
+def bring_about(  # noqa: PLR0913 - the options of an application, by keyword
+    transaction: Transaction,
+    wanted: States,
+    *,
+    prune: bool = False,
+    recreate: bool = False,
+    own: Sequence[str] = (),
+    see: See | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Make the stored objects match the wanted ones in a transaction; with ``prune`` others are deleted.
+
+    Read-only values of objects that are there stay, with a warning for each. With ``recreate`` a new object takes the place of
+    one with other read-only values; those of a singleton are refused then. ``own`` names properties that stay too, without a
+    warning: ``PROPERTY`` or ``KIND.PROPERTY``. Raises what :func:`plan_operations` and
+    ``see`` raise.
+    """
     transaction.take_sealed()
     wanted = bind_states(wanted, transaction.registry)
     there = take_snapshot(transaction.site, transaction.below).objects
@@ -76,7 +92,7 @@ def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False
     operations = plan_operations(there, wanted, transaction.registry, prune=prune)
     if see is not None:
         see(operations)
-    for operation in operations:
+    for operation in report_each(operations, progress):
         operation.ask(transaction)
 
 

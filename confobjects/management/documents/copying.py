@@ -27,6 +27,7 @@ from confobjects.errors import (
     error_for,
 )
 from confobjects.management.judging import warn_of_unknown
+from confobjects.management.progress import Progress
 from confobjects.management.strays import find_strays
 from confobjects.management.world import Overlay
 from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry, diff
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from confobjects.mapping.journal import Note
     from confobjects.objects.model import ManagedObject
 
-Progress = Callable[[int, int], None]
-"""Called with the number of objects that are done, and the number of all."""
 _CHUNK: Final = 100
 _SHOWN: Final = 20
 _ATTEMPTS: Final = 4
