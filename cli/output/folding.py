@@ -51,7 +51,7 @@ def fold_for(text: str, stream: TextIO) -> str:
     width = columns_of(stream)
     if width is None:
         return text
-    parts = text.parts if isinstance(text, Styled) else ((text, ""),)
+    parts: tuple[tuple[str, Role], ...] = text.parts if isinstance(text, Styled) else ((text, ""),)
     shown = Styled.of((make_block_visible(part), role) for part, role in parts)
     return _place_parts(shown.parts, "\n".join(_fold_lines(str(shown), width)))
 
