@@ -14,7 +14,7 @@ CREATE = ["create-mail-server", "--server-name", "one", "--set", "enabled:true",
 ASK = ["set-mail-server-prop", "--server-name", "one", "--set", "auth-username:joe", "--set-prompt", "auth-password"]
 CANARY = "Kanarienvogel-7!x"
 REFUSED = (
-    "--set-prompt auth-password needs a terminal, and there is none or --no-prompt forbids it\n"
+    "error: --set-prompt auth-password needs a terminal, and there is none or --no-prompt forbids it\n"
     "  remedy: --set-file auth-password:PATH or --set-env auth-password:VARIABLE"
 )
 
@@ -56,7 +56,7 @@ def test_nothing_is_asked_where_a_properties_file_forbids_it(file: Path, tmp_pat
 def test_nothing_is_asked_in_a_batch(tmp_path: Path) -> None:
     batch = tmp_path / "a.batch"
     batch.write_text(" ".join(ASK))
-    with dialogue("-F", str(batch)) as person:
+    with dialogue("-F", str(batch), environment={"COLUMNS": "300"}) as person:
         person.until("auth-password")
         person.type("\x04")
         assert person.ends() == 2
