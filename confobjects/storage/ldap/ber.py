@@ -339,7 +339,7 @@ def decode_result(data: bytes, at: int) -> Raw:
     end = at + size
     _require_within(end, len(data))
     size, at = _decode_length(data, at + 1)
-    code = int.from_bytes(data[at : at + size], "big")
+    code = int.from_bytes(data[at : at + size], "big", signed=True)
     size, at = _decode_length(data, at + size + 1)
     dn = data[at : at + size].decode("utf-8", "replace")
     size, at = _decode_length(data, at + size + 1)

@@ -9,7 +9,7 @@ Such are the entries below ``cn=config`` of OpenDJ, 389 Directory Server and Ope
    again just before they are replaced, and only writers with the same state are kept apart for certain.
 3. No change is sent twice, unless the server closed the connection and shows that it did not happen.
 4. What the server would garble or refuse in words of its own is refused before: bytes that are no text, new names.
-5. OpenDJ may store a change and report an error all the same (result 80: a component could not be started). A refusal is
+5. OpenDJ may store a change and report an error all the same (result 80 or -1: a component could not be started). A refusal is
    one only when nothing of it stays: such a change is taken back. A deletion counts as made, with a warning.
 6. An entry has all of its user attributes, and of the operational ones those that the definitions name.
 """
@@ -61,8 +61,11 @@ if TYPE_CHECKING:
     from confobjects.storage.ldap.session import LdapSession
 
 _NO_CONTROL: Final = 12
-_FAILED_AFTERWARDS: Final = 80
-"""The result of a change that OpenDJ has stored, if a component of it cannot apply it. Others give it to anything."""
+_FAILED_AFTERWARDS: Final = (80, -1)
+"""The results of a change that OpenDJ has stored, if a component of it cannot apply it. Others give them to anything.
+
+The second one is no result of LDAP: OpenDJ sends it where the component says nothing of what went wrong.
+"""
 _SCHEMA_RESULTS: Final = frozenset((17, 18, 21, 65))
 """An attribute, a comparison, a value, or an object class that the schema does not have (RFC 4511, appendix A)."""
 _OWN_SCHEMA: Final = "look at what the server says: its schema is its own, and does not take this"
@@ -266,7 +269,7 @@ class ForeignStorage(LdapStorage):
     def _send_to(self, session: LdapSession, change: Change, before: Entry | None, person: str) -> LdapResult:
         """Send a change with what it expects of its entry, in the way that the server takes."""
         answer = self._send_expecting(session, change, before, person)
-        if answer.code == _FAILED_AFTERWARDS:
+        if answer.code in _FAILED_AFTERWARDS:
             self._doubted = [change]
         return answer
 

@@ -33,11 +33,16 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
 
-def ask(opendj: OpenDj, *words: str, status: int = 0) -> Outcome:
-    """Run a command of ours on the server's own configuration, and expect how it ends: by default, that it is done."""
+def attempt(opendj: OpenDj, *words: str) -> Outcome:
+    """Run a command of ours on the server's own configuration."""
     login = ("-D", ROOT_DN, "-j", str(opendj.password_file), "-P", str(opendj.authority_file), "-n")
-    done = run(*words, "--url", opendj.tls_url, *login)
-    assert done.status == status, done.err
+    return run(*words, "--url", opendj.tls_url, *login)
+
+
+def ask(opendj: OpenDj, *words: str) -> Outcome:
+    """Run such a command, and expect that it is done."""
+    done = attempt(opendj, *words)
+    assert done.status == 0, done.err
     return done
 
 
@@ -59,8 +64,39 @@ def test_a_batch_over_many_kinds_is_one_change_and_taken_back_as_one(opendj: Ope
     assert len(ask(opendj, "history", "-s").out.splitlines()) == 2
 
 
-def test_every_object_of_a_fresh_server_is_right(opendj: OpenDj) -> None:
-    """The administrator is a person as well, whose attributes are no mistakes."""
+SYNCHRONIZATION = ("--provider-name", "Multimaster Synchronization")
+
+
+def test_a_setting_in_an_operational_attribute_is_read_and_put_back(opendj: OpenDj) -> None:
+    """A search for all attributes does not return it; an undo has to give it back all the same."""
+    named = (*SYNCHRONIZATION, "--domain-name", "Ours")
+    values = ("base-dn:ou=ours,dc=example,dc=com", "replication-server:localhost:8989", "server-id:7")
+    ask(opendj, "create-replication-domain", *named, *(word for value in values for word in ("--set", value)))
+    ask(opendj, "set-replication-domain-prop", *named, "--set", "solve-conflicts:false")
+    get = ("get-replication-domain-prop", *named, "--advanced", "--property", "solve-conflicts", "-s")
+    assert ask(opendj, *get).out.split() == opendj.dsconfig(*get).split() == ["solve-conflicts", "false"]
+    ask(opendj, "set-replication-domain-prop", *named, "--reset", "solve-conflicts")
+    assert ask(opendj, *get).out.split() == opendj.dsconfig(*get).split() == ["solve-conflicts", "true"]
+    ask(opendj, "undo", "3")
+    assert ask(opendj, *get).out.split() == opendj.dsconfig(*get).split() == ["solve-conflicts", "false"]
+    ask(opendj, "delete-replication-domain", *named)
+
+
+def test_what_is_stored_and_refused_without_a_reason_is_taken_back(opendj: OpenDj) -> None:
+    """A component of the server fails, and the result is -1."""
+    given = ("--set", "replication-port:58989", "--set", "replication-server-id:7")
+    ask(opendj, "create-replication-server", *SYNCHRONIZATION, *given)
+    before = configuration(opendj)
+    wrong = ("--set", "replication-server:ldap://localhost:1389")
+    refused = attempt(opendj, "set-replication-server-prop", *SYNCHRONIZATION, *wrong)
+    assert refused.status
+    assert "result -1" in refused.err
+    assert configuration(opendj) == before
+    ask(opendj, "delete-replication-server", *SYNCHRONIZATION)
+
+
+def test_every_object_of_a_fresh_server_is_right_and_what_no_definition_has_is_told(opendj: OpenDj) -> None:
+    """Its own set-up gives an object a value that its definition does not have, and the administrator is a person."""
     checked = ask(opendj, "check")
     assert checked.out.startswith("158 objects: 0 errors, ")
     assert "to no property" not in checked.err

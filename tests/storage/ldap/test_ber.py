@@ -226,6 +226,13 @@ def test_an_entry_that_is_cut_short_is_refused(dn: str, texts: dict[str, list[st
             ber.decode_entry(data[:end], at)
 
 
+def test_a_result_below_zero_is_one() -> None:
+    """OpenDJ sends it: an enumerated value is an integer with a sign (X.690 section 8.4)."""
+    tlv = fake_ldap.tlv
+    data = tlv(0x30, tlv(0x02, b"\x05") + tlv(0x67, tlv(0x0A, b"\xff") + 2 * tlv(0x04, b"")))
+    assert ber.decode_result(data, ber.decode_head(data)[2])[0] == -1
+
+
 @given(dn=st.text(max_size=200), said=st.text(max_size=200), urls=st.lists(st.text(max_size=40), max_size=3))
 def test_a_result_that_is_cut_short_is_refused(dn: str, said: str, urls: list[str]) -> None:
     tlv = fake_ldap.tlv
