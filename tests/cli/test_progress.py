@@ -45,10 +45,10 @@ def test_check_and_apply_count_and_a_wait_says_for_whom(tmp_path: Path) -> None:
             ("check",): "checking the configuration: {} of 4",
             ("apply", str(document), "--no-test"): f"applying {document}: {{}} of 3",
         }
-        for command, words in steps.items():
+        for command, shown in steps.items():
             with dialogue(*command, environment={"TERM": "xterm", "COLUMNS": "300"}) as person:
                 for number in (1, 2, 3):  # the mail service is one more to check
-                    person.until(words.format(number))
+                    person.until(shown.format(number))
                 assert person.ends() == 0
         words = (*CREATE, "--wait", "1")
         with dialogue(*words, environment={"TERM": "xterm", "COLUMNS": "300"}) as person:
