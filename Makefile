@@ -46,8 +46,9 @@ test:
 interop:
 	$(SETUP) test
 	@$(PY) -m tests.servers.packages java maven slapd
-	@CONFOBJECTS_INTEROP=1 $(PY) -m pytest tests/interop $(PYTEST)
+	@CONFOBJECTS_INTEROP=all $(PY) -m pytest tests/interop $(PYTEST)
 
+# Of the kinds of objects a part; those that an expression finds: make interop-opendj OPENDJ_KINDS='log-publisher|backend'
 interop-opendj:
 	$(SETUP) test
 	@$(PY) -m tests.servers.packages java maven slapd

@@ -17,6 +17,10 @@ NEVER_MADE: Final[Mapping[str, str]] = {
     "virtual-attribute governing-structure-rule": "org.opends.server.extensions.GoverningSturctureRule",
 }
 """Kinds of which no object can be made, by either command."""
+WRITTEN_BY_THEIRS: Final[Mapping[str, str]] = {
+    "replication-server generic": "ds-cfg-replication-db-directory: changelogDb",
+}
+"""A line that their command alone writes into a new entry, by kind: the default of a property that is read-only."""
 NEVER_SET: Final[Mapping[str, Mapping[str, str]]] = {
     "backend-index generic": {"confidentiality-enabled": "Enable confidentiality on the backend first"},
     "entry-cache custom": {"cache-level": "ClassCastException", "java-class": "ClassCastException"},
@@ -44,15 +48,21 @@ NEVER_DELETED: Final = frozenset(
         "log-publisher custom-http-access",
         "log-publisher external-access",
         "log-publisher external-http-access",
-        "log-publisher json-file-http-access",
     )
 )
 """Kinds whose objects are not deleted by either command, because they cannot be enabled."""
+SOMETIMES_DELETED: Final = frozenset(("log-publisher json-file-http-access",))
+"""Alone it can be enabled and deleted; after all other kinds were played, neither command can."""
 OTHER_TYPE: Final[Mapping[str, str]] = {
     "access-control-handler custom": "dsee-compat-access-control-handler",
     "work-queue custom": "traditional-work-queue",
     "work-queue parallel": "traditional-work-queue",
 }
 """Types that are always there, of which the server has another one: its type cannot be changed."""
-LEFT_ALONE: Final = frozenset(("administration-connector", "default-root-privilege-name", "writability-mode"))
-"""Kinds and properties that are only read: both commands come by way of them."""
+LEFT_ALONE: Final = frozenset(
+    ("administration-connector", "default-root-privilege-name", "max-psearches", "writability-mode")
+)
+"""Kinds and properties that are only read: both commands come by way of them.
+
+The first value of ``max-psearches`` is "unlimited", which the server does not take back: its schema has an integer there.
+"""

@@ -6,6 +6,8 @@ things that exist, and these are in the tables here.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -18,6 +20,8 @@ from confobjects.syntaxes import ValueSyntaxError
 from tests.cli.sessions import Outcome
 
 Command = Callable[..., Outcome]
+
+_CHOSEN: Final = os.environ.get("OPENDJ_KINDS") or ("" if os.environ.get("CONFOBJECTS_INTEROP") == "all" else None)
 
 NAMES: Final[Mapping[str, str]] = {
     "attribute": "description",
@@ -69,7 +73,10 @@ PLACES: Final[Mapping[str, Sequence[str]]] = {
     "base-dn": ("ou=oracle,dc=example,dc=com", "ou=other,dc=example,dc=com"),
     "cache-level": ("7", "8"),
     "check-references-filter-criteria": ("member:(objectClass=person)",),
+    "cipher-key-length": ("192", "256"),
+    "cipher-transformation": ("AES/CFB/NoPadding",),
     "config-directory": ("config/rest2ldap/endpoints/api", "config/rest2ldap/endpoints/other"),
+    "digest-algorithm": ("SHA-512", "SHA-384"),
     "exclude-filter": ("(objectClass=person)", "(objectClass=group)"),
     "filter": ("(objectClass=person)", "(objectClass=group)"),
     "fractional-exclude": ("*:description",),
@@ -77,13 +84,19 @@ PLACES: Final[Mapping[str, Sequence[str]]] = {
     "index-extensible-matching-rule": ("1.3.6.1.4.1.42.2.27.9.4.49.1.3", "fr.eq"),
     "include-filter": ("(objectClass=person)", "(objectClass=group)"),
     "index-type": ("equality", "presence", "substring"),
+    "key-wrapping-transformation": ("RSA/ECB/PKCS1Padding",),
     "last-login-time-format": ("yyyyMMdd", "yyyyMMddHHmm"),
     "previous-last-login-time-format": ("yyyyMMdd", "yyyyMMddHHmm"),
     "log-file": ("logs/oracle", "logs/other"),
+    "mac-algorithm": ("HmacSHA512", "HmacSHA1"),
+    "mac-key-length": ("256", "512"),
+    "max-password-age": ("30 d", "60 d"),
+    "min-password-age": ("1 h", "2 h"),
     "mapped-search-filter-template": ("(uid=%s)",),
     "password-attribute": ("userPassword", "authPassword"),
     "primary-remote-ldap-server": ("localhost:1636", "localhost:2636"),
     "replication-port": ("58989", "58990"),
+    "replication-server": ("localhost:8989", "localhost:9989"),
     "require-change-by-time": ("20270101000000Z",),
     "secondary-remote-ldap-server": ("localhost:1636", "localhost:2636"),
     "sort-order": ("+cn", "-cn +sn"),
@@ -124,6 +137,21 @@ def find_kinds(registry: Registry) -> list[Kind]:
         if relation.name != HOLDER_KIND
         for short, definition in registry.types_of(relation).items()
     ]
+
+
+def choose(kinds: Iterable[Kind]) -> list[Kind]:
+    """Return the kinds to play: of each relation the one with the most properties; ``make interop`` plays all.
+
+    ``OPENDJ_KINDS`` names others: those in whose title its regular expression is found.
+    """
+    if _CHOSEN is not None:
+        return [kind for kind in kinds if re.search(_CHOSEN, kind.title)]
+    richest: dict[str, Kind] = {}
+    for kind in kinds:
+        other = richest.setdefault(kind.relation.name, kind)
+        if len(kind.definition.properties) > len(other.definition.properties):
+            richest[kind.relation.name] = kind
+    return list(richest.values())
 
 
 class Oracle:
