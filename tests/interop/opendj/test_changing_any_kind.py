@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.sessions import Outcome, run
+from tests.servers import processes
 from tests.servers.opendj import ROOT_DN, OpenDj
 
 PROVIDER = ("--provider-name", "Ours")
@@ -84,7 +85,7 @@ def test_a_setting_in_an_operational_attribute_is_read_and_put_back(opendj: Open
 
 def test_what_is_stored_and_refused_without_a_reason_is_taken_back(opendj: OpenDj) -> None:
     """A component of the server fails, and the result is -1."""
-    given = ("--set", "replication-port:58989", "--set", "replication-server-id:7")
+    given = ("--set", f"replication-port:{processes.free_port()}", "--set", "replication-server-id:7")
     ask(opendj, "create-replication-server", *SYNCHRONIZATION, *given)
     before = configuration(opendj)
     wrong = ("--set", "replication-server:ldap://localhost:1389")
