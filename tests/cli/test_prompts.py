@@ -75,4 +75,4 @@ def test_the_end_of_the_input_is_no_value(file: Path) -> None:
 
 def test_without_a_terminal_nothing_is_asked_and_every_question_is_refused_at_once() -> None:
     done = run(*ASK)
-    assert (done.status, done.out, done.err) == (2, "", f"error: {REFUSED}\n")
+    assert (done.status, done.out, done.err) == (2, "", f"{REFUSED}\n")

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from confobjects.tls.authorities import make_client_context
 from confobjects.tls.contexts import Recipe, context_for
 from confobjects.tls.identities import Identity, load_identity
 from confobjects.tls.keystores import KEY_FORMATS, OwnKey, open_key_store, read_key_store
@@ -169,7 +170,7 @@ def test_a_damaged_store_of_bouncy_castle(at: int) -> None:
 
 @pytest.mark.parametrize("name", ["own-key.jks", "own-key.bcfks"])
 def test_the_connection_to_a_directory_shows_the_key_of_a_store_of_java(name: str) -> None:
-    context = context_for(Recipe(blind=True))
+    context = make_client_context()  # no context of a recipe: those are shared
     load_identity(context, Identity(name, (STORES / name).read_bytes(), PIN))
     with pytest.raises(StoreProblem, match="password"):
         load_identity(context, Identity(name, (STORES / name).read_bytes(), "canary-wrong"))
@@ -178,7 +179,7 @@ def test_the_connection_to_a_directory_shows_the_key_of_a_store_of_java(name: st
 @pytest.mark.parametrize("name", ["keys.jks", "keys.bcfks"])
 def test_the_connection_takes_a_store_with_one_key_only(name: str) -> None:
     with pytest.raises(StoreProblem, match="it contains several keys: one, two") as caught:
-        load_identity(context_for(Recipe(blind=True)), Identity(name, (STORES / name).read_bytes(), PIN))
+        load_identity(make_client_context(), Identity(name, (STORES / name).read_bytes(), PIN))
     assert caught.value.advice == "Keep one key in it."
 
 
