@@ -13,7 +13,7 @@ PYTEST =
 WORKERS = 3
 
 .NOTPARALLEL:
-.PHONY: help demo test interop interop-opendj check lint types imports docs-check man screenshots recording coverage endurance format bench mutants fuzz audit clean
+.PHONY: help demo test interop interop-opendj check lint types imports docs-check docs man screenshots recording coverage endurance format bench mutants fuzz audit clean
 
 help:
 	@echo 'make demo    show the main job on this machine: configure a mail server, send a mail through it'

@@ -80,7 +80,7 @@ def _measure_managed(report: Report, name: str, managed: Managed) -> None:
 
 def _measure_one(report: Report, name: str, url: str, options: dict[str, Any], setting: tuple[str, str, str]) -> None:
     kind, prop, attribute = setting
-    with confobjects.live(url, **options) as live, confobjects.open(url, **options) as writer:
+    with confobjects.live(url, **options) as live, open_any(url, **options) as writer:
         live.wait_until(lambda: live.stale is None, PATIENCE)
         sleep(1.5)  # the second comparison of the beginning is over
 

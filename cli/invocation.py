@@ -92,6 +92,8 @@ class Invocation:
         self.advanced = bool(self.options["advanced"])
         self.dry_run = bool(self.options["dry_run"])
         self.form = self._choose_form()
+        self.compat = self.options["compat"] is not None and self.form != "json"
+        """Whether results look like those of dsconfig."""
         self._check_colour()
         self.wait = 0
         """The seconds to wait after a change; 0 for not at all."""
@@ -173,7 +175,7 @@ class Invocation:
         """Warn of each option, by name, whose secret was typed on the command line. A file of commands is not in sight."""
         for option in OPTIONS if self.sink is None else ():
             if option.secret and option.name in typed and self.options[option.name] not in {None, "", "-"}:
-                self.note(f"warning: {describe_exposure(option.spellings[-1], secret_sources(option))}")
+                self.warn_of(describe_exposure(option.spellings[-1], secret_sources(option)))
 
     def tell_success(self, text: str) -> None:
         """Say that a change was made, if a person is at the terminal or --verbose asks for it."""

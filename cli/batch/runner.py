@@ -149,7 +149,8 @@ class Batch:
             for number, step in enumerate(self.steps, 1):
                 self.invocation.recorded = self.summary.line_of(step)
                 goes_on = bool(step.outcome) or self._carry_out(step, place, reports)
-                self.summary.tell_step(step, progress)
+                report = reports[-1] if step.outcome == "done" and reports else None
+                self.summary.tell_step(step, progress, report)
                 progress.count("commands", number, len(self.steps))
                 if not goes_on:
                     break

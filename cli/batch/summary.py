@@ -44,8 +44,8 @@ class BatchSummary:
 
     # -- the steps -------------------------------------------------------------------------------------------------
 
-    def tell_step(self, step: BatchStep, progress: Progress | None = None) -> None:
-        """Print the output, the remarks and the problems of a step."""
+    def tell_step(self, step: BatchStep, progress: Progress | None = None, report: ChangeReport | None = None) -> None:
+        """Print the output, the remarks and the problems of a step, whose changes are in a report."""
         if self.invocation.form == "json":
             return
         remarks = [one for one in step.noted if one not in self._noted]
@@ -53,10 +53,10 @@ class BatchSummary:
         if progress is not None and (step.said or remarks or step.problems):
             progress.clear()
         self._say_step(step, report)
-        for text in texts:
-            self.invocation.note(f"{self.origin}:{step.line}: {text}")
-        for text in problems:
-            sys.stderr.write(f"{text}\n")
+        for one in remarks:
+            self.invocation.tell(one.place_at(f"{self.origin}:{step.line}"))
+        for problem in step.problems:
+            tell_problem(problem)
 
     def _say_step(self, step: BatchStep, report: ChangeReport | None) -> None:
         if self.invocation.compat:
@@ -77,8 +77,9 @@ class BatchSummary:
         if self.invocation.form == "json" or self.invocation.quiet:
             return
         wrong = {bisect_right(self._lines, problem.line) for problem in problems if problem.line is not None}
+        counts = f"{len(wrong)} of {_commands_phrase(len(self.steps))} failed"
         outcome = "the server went away, and a part may have been changed" if lost else "nothing was changed"
-        self.invocation.note(f"{self.origin}: {len(wrong)} of {_commands_phrase(len(self.steps))} failed: {outcome}")
+        self.invocation.tell(Message(f"{self.origin}: {counts}: {outcome}", "error"))
 
     def tell(self, report: ChangeReport, *, told: bool = False) -> int:
         """Report the result and return the exit status; ``told`` says that each step was reported already."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 _HELP = """Make the configuration match a file: a JSON document as export prints it, or LDIF; - is standard input.
 
 The file describes each of its objects completely: a missing property goes back to its default, but a missing secret
-stays as it is. Other objects stay, unless --prune deletes them: at a terminal it shows which, and asks. With --dry-run nothing is written, and the exit status is
-1 if something would change."""
+stays as it is, and so does a read-only value. Other objects stay, unless --prune deletes them: at a terminal it shows which, and
+asks. With --dry-run nothing is written, and the exit status is 1 if something would change. FILE may also be another server:
+its URL, or properties:FILE."""
+
+_LEAVE = "Leave a property of objects that are there as it is; may be repeated."
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -46,11 +50,12 @@ def _run(invocation: Invocation, file: str, prune: bool, recreate: bool, own: tu
         raise error_for(wanted.problems)
     with show_progress(invocation, f"applying {file}") as progress, invocation.open_for_change() as context:
         try:
+            apply = partial(context.apply, wanted.objects, prune=prune, recreate=recreate, own=own)
             see = None
             if prune and not invocation.dry_run and may_ask(invocation):
                 from ..interactive.pruning import ask_for_pruning
 
-                see = ask_for_pruning(context, wanted.objects)
+                see = ask_for_pruning(apply, wanted.objects, context.registry)
                 if see is None:
                     invocation.note("nothing was done")
                     return DIFFERENCES

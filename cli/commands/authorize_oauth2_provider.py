@@ -17,6 +17,7 @@ from ..command import make_command
 from ..effective_objects import load_object
 from ..invocation import Invocation
 from ..needed import NeededOption, names_of
+from ..output.messages import Message, tell
 from ..words.numbers import LONGEST_WAIT, NumberType
 
 if TYPE_CHECKING:

@@ -80,12 +80,16 @@ def _print(invocation: Invocation, found: list[Difference], before: Side, after:
     elif found:
         from ..output.table import format_table
 
-        invocation.say(format_table(["Object", "Property", "Before", "After"], _rows(found), roles=_ROLES))
+        rows = _rows(found)
+        headings = ["Object", "Property", "Before", "After", "Remark"][: max(map(len, rows))]
+        invocation.say(
+            format_table(headings, [[*row, ""][: len(headings)] for row in rows], roles=_ROLES[: len(headings)])
+        )
     elif invocation.tells_people:
         invocation.note("There are no differences.")
 
 
-_ROLES: Final[tuple[Role, ...]] = ("", "", "removed", "added")
+_ROLES: Final[tuple[Role, ...]] = ("", "", "removed", "added", "")
 """What the cells of each column are."""
 
 

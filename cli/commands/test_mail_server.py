@@ -14,10 +14,10 @@ from confobjects.texts.visible import make_visible
 from ..command import make_command
 from ..effective_objects import find_unsaved, unsaved_options
 from ..invocation import Invocation
-from ..mail_servers import begin_test, check_names, keep_test, load_target, name_options
+from ..mail_servers import check_names, name_options
+from ..mail_tests import DEPTHS, CertificateFile, MailTest, MailTestRun, run_test
 from ..output.messages import format_hint, tell_problem
-from ..output.stages import show_stages
-from ..sender_domains import DomainQuestion, domain_options, find_report, judge_alone, report_lines
+from ..sender_domains import DomainQuestion, domain_options, report_lines
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -66,40 +66,18 @@ def _run(invocation: Invocation, depth: str | None, to: Sequence[str], from_: st
     file = CertificateFile.of(values.pop("save_certificates"), overwrite=values.pop("overwrite"))
     file.check(chosen, is_asked=not question.only)
     unsaved = find_unsaved(invocation, "mail-server", values)
-    test = begin_test(invocation, server_name, sender_name) if unsaved is None and not question.only else None
-    server, sender = load_target(invocation, server_name, sender_name, unsaved)
-    if sender is not None and question.only:
-        result = judge_alone(server, sender, question, unsaved=unsaved is not None)
-        print_result(invocation, result)
-        return result.exit_code
-    from confobjects.transport.check import check_server
-
-    if invocation.tells_people:
-        default = ", the default" if depth is None else ""
-        what = "with unsaved values in place of saved ones" if unsaved else "as saved"
-        of = "" if sender is None else f", the mail server of {sender.path},"
-        invocation.say(f"Testing {server.path}{of} {what}, {_DEPTHS[chosen]} (depth {chosen}{default}).")
-    with show_stages(invocation) as timeline:
-        result = check_server(
-            server,
-            depth=chosen,
-            to=to,
-            from_=from_,
-            sender=sender,
-            unsaved=unsaved is not None,
-            tokens=find_tokens,
-            progress=timeline,
-        )
-    if sender is not None and result.host and not question.without and not invocation.quiet:
-        result = _add_domain(invocation, result, sender, question)
-    print_result(invocation, result)
-    if unsaved is not None and result.ok and invocation.tells_people:
+    test = MailTest(server_name, sender_name, chosen, tuple(to), from_, unsaved, question)
+    while True:
+        run = run_test(invocation, test)
+        print_result(invocation, run.result)
+        file.write(invocation, run.result)
+        if not _offer_trust(invocation, test, run):
+            break
+    if unsaved is not None and run.result.ok and invocation.tells_people:
         from ..mail_fixes import saving_line
 
-        invocation.say(format_hint("save these values", saving_line(server.path, values, invocation.registry)))
-    if test is not None and not (from_ is not None and result.code == "sender-syntax"):
-        keep_test(test, server, sender, Outcome(result.depth, result.code, result.stage))
-    return result.exit_code
+        invocation.say(format_hint("save these values", saving_line(run.server.path, values, invocation.registry)))
+    return run.result.exit_code
 
 
 def _offer_trust(invocation: Invocation, test: MailTest, run: MailTestRun) -> bool:

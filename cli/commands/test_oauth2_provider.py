@@ -15,6 +15,7 @@ from ..command import make_command
 from ..effective_objects import find_unsaved, load_object, unsaved_options
 from ..invocation import Invocation
 from ..needed import NeededOption, names_of
+from ..output.messages import tell_problem
 from ..verifications import StoredTest
 
 if TYPE_CHECKING:

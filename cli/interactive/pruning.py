@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import Diagnostic
@@ -12,29 +12,29 @@ from confobjects.texts.visible import make_visible
 from .terminal import QuitRequest, Terminal
 
 if TYPE_CHECKING:
-    from confobjects.management import ManagementContext
+    from confobjects.definitions import Registry
     from confobjects.management.changing.operations import Operation
     from confobjects.management.documents.applying import See
     from confobjects.management.documents.comparing import States
-    from confobjects.objects.changes import ObjectChange
+    from confobjects.objects.changes import ChangeReport, ObjectChange
 
 _WORD: Final = "delete"
 
 
-def ask_for_pruning(context: ManagementContext, wanted: States) -> See | None:
+def ask_for_pruning(apply: Callable[..., ChangeReport], wanted: States, registry: Registry) -> See | None:
     """Show what goes if a document is applied, and ask; return what lets nothing else go, None if it is to stay.
 
-    Raises what applying the document would raise.
+    ``apply`` applies it, with ``dry_run`` and ``see`` as :meth:`ManagementContext.apply` takes them. Raises what it raises.
     """
     planned: list[Operation] = []
-    report = context.apply(wanted, prune=True, dry_run=True, see=planned.extend)
+    report = apply(dry_run=True, see=planned.extend)
     gone = [change for change in report.changes if _goes(change, wanted)]
     if gone and not _is_accepted(gone):
         return None
-    expected = _list_losses(planned, wanted, context)
+    expected = _list_losses(planned, wanted, registry)
 
     def require_no_other(operations: Sequence[Operation]) -> None:
-        if not _list_losses(operations, wanted, context) <= expected:
+        if not _list_losses(operations, wanted, registry) <= expected:
             summary = "another object would be deleted than those that were shown: nothing was changed"
             raise ChangedMeanwhileError(Diagnostic("changed-meanwhile", summary, remedy="try again"))
 
@@ -46,9 +46,9 @@ def _goes(change: ObjectChange, wanted: States) -> bool:
     return change.path not in wanted and change.action in {"delete", "modify"}
 
 
-def _list_losses(operations: Sequence[Operation], wanted: States, context: ManagementContext) -> set[str]:
+def _list_losses(operations: Sequence[Operation], wanted: States, registry: Registry) -> set[str]:
     """Return the paths of the objects that some operations delete or change though they are not in the document."""
-    paths = {operation.resolve_path(context.registry) for operation in operations}
+    paths = {operation.resolve_path(registry) for operation in operations}
     return {str(path) for path in paths if path not in wanted}
 
 

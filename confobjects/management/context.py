@@ -269,11 +269,13 @@ class ManagementContext:
             tx.rename(kind, name, new_name)
         return tx.report
 
-    def apply(
+    def apply(  # noqa: PLR0913 - the options of an application, by keyword
         self,
         wanted: States,
         *,
         prune: bool = False,
+        recreate: bool = False,
+        own: Sequence[str] = (),
         dry_run: bool = False,
         tests: OpenTests | None = None,
         see: See | None = None,

@@ -89,7 +89,7 @@ def bring_about(  # noqa: PLR0913 - the options of an application, by keyword
     transaction.prunes = prune
     if prune:  # what stays, because it is no object
         transaction.problems.extend(find_strays(transaction.site, transaction.below))
-    operations = plan_operations(there, wanted, transaction.registry, prune=prune)
+    operations = plan_operations(there, wanted, transaction.registry, prune=prune, recreate=recreate)
     if see is not None:
         see(operations)
     for operation in report_each(operations, progress):

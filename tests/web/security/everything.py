@@ -35,6 +35,7 @@ from confobjects.web.serving.guarding import HEADERS, Guard, Rules
 from confobjects.web.serving.hosts import make_hosts
 from confobjects.web.serving.process import ROOT
 from confobjects.web.site import Web
+from tests.opening import open_any
 from tests.web.asking import OneLoop
 from tests.web.people import PASSWORD, bearer, make_web
 
